@@ -1,0 +1,58 @@
+#include "net/http_message.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/status.hpp>
+
+namespace bridge::net {
+
+std::string_view find_header(HttpHeaders const& headers, std::string_view name) {
+  for (auto const& [key, value] : headers)
+    if (boost::beast::iequals(key, name)) return value;
+  return {};
+}
+
+std::size_t count_header(HttpHeaders const& headers, std::string_view name) {
+  return static_cast<std::size_t>(
+      std::count_if(headers.begin(), headers.end(),
+                    [name](HttpHeader const& h) { return boost::beast::iequals(h.first, name); }));
+}
+
+HttpReply text_reply(unsigned status, std::string_view text) {
+  HttpReply reply;
+  reply.status = status;
+  reply.headers.emplace_back("Content-Type", "text/plain; charset=UTF-8");
+  reply.body = text;
+  return reply;
+}
+
+std::string_view http_reason(unsigned status) {
+  // Chrome's debugging port answers an upgrade in these words.
+  if (status == 101) return "WebSocket Protocol Handshake";
+  auto const reason =
+      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
+  return {reason.data(), reason.size()};
+}
+
+std::string format_head(HttpRequest const& request, std::string_view host) {
+  auto out = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.target, host);
+  for (auto const& [name, value] : request.headers) out += fmt::format("{}: {}\r\n", name, value);
+  bool const body_due =
+      !request.body.empty() || (request.method != "GET" && request.method != "HEAD");
+  if (body_due) out += fmt::format("Content-Length: {}\r\n", request.body.size());
+  out += "\r\n";
+  return out;
+}
+
+std::string format_head(HttpReply const& reply) {
+  auto out = fmt::format("HTTP/1.1 {} {}\r\n", reply.status, http_reason(reply.status));
+  for (auto const& [name, value] : reply.headers) out += fmt::format("{}: {}\r\n", name, value);
+  if (reply.status >= 200 && reply.status != 204)
+    out += fmt::format("Content-Length: {}\r\n", reply.body.size());
+  out += "\r\n";
+  return out;
+}
+
+}  // namespace bridge::net

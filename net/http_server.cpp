@@ -1,0 +1,309 @@
+#include "net/http_server.hpp"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include "base/log.hpp"
+#include "base/scope_exit.hpp"
+#include "net/http_request_reader.hpp"
+#include "net/plain_stream.hpp"
+#include "net/ws_handshake.hpp"
+
+namespace bridge::net {
+namespace {
+
+constexpr int kBacklog = 128;
+constexpr auto kLinger = 2s;  // how long the peer may take to notice that we hang up
+
+std::string authority_of(Tcp::endpoint const& end) {
+  auto const address = end.address().to_string();
+  return end.address().is_v6() ? fmt::format("[{}]:{}", address, end.port())
+                               : fmt::format("{}:{}", address, end.port());
+}
+
+awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body) {
+  auto const head = format_head(reply);
+  asio::const_buffer const pieces[2] = {asio::buffer(head), asio::buffer(reply.body)};
+  co_return co_await bytes.send(std::span(pieces, with_body && !reply.body.empty() ? 2U : 1U));
+}
+
+awaitable<Result<void>> discard(ByteStream& bytes) {
+  for (;;) {
+    auto const got = co_await bytes.receive();
+    if (!got) co_return Result<void>{};
+  }
+}
+
+// Closing while the peer's bytes are unread would reset the connection, and the peer could lose our
+// reply.
+awaitable<void> hang_up(ByteStream& bytes) {
+  bytes.shutdown_send();
+  (void)co_await within(kLinger, discard(bytes), "hang up");
+}
+
+}  // namespace
+
+HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
+                           std::string local_authority, std::string early)
+    : loop_(loop),
+      bytes_(bytes),
+      request_(std::move(request)),
+      local_authority_(std::move(local_authority)),
+      early_(std::move(early)) {}
+
+std::string HttpExchange::peer() const {
+  return bytes_->peer();
+}
+
+awaitable<Result<void>> HttpExchange::reply(HttpReply reply) {
+  answered_ = true;
+  co_return co_await send_reply(*bytes_, reply, request_.method != "HEAD");
+}
+
+awaitable<Result<void>> HttpExchange::upgrade() {
+  auto answer = ws_answer(request_);
+  answered_ = true;
+  auto const sent = co_await send_reply(*bytes_, answer, true);
+  if (!sent) co_return sent.error();
+  if (answer.status != 101) co_return Error(Errc::bad_message, "websocket handshake");
+  handed_over_ = true;
+  co_return Result<void>{};
+}
+
+awaitable<Result<std::unique_ptr<WsStream>>> HttpExchange::accept_websocket(WsLimits limits) {
+  auto const upgraded = co_await upgrade();
+  if (!upgraded) co_return upgraded.error();
+  co_return std::make_unique<WsStream>(loop_, std::move(bytes_), WsRole::server, limits,
+                                       std::move(early_));
+}
+
+awaitable<Result<std::unique_ptr<ByteStream>>> HttpExchange::accept_raw(std::string& early) {
+  auto const upgraded = co_await upgrade();
+  if (!upgraded) co_return upgraded.error();
+  early = std::move(early_);
+  co_return std::move(bytes_);
+}
+
+awaitable<void> HttpExchange::gone() {
+  constexpr std::size_t kEarlyMax = 1 << 20;
+  while (early_.size() < kEarlyMax) {
+    auto const got = co_await bytes_->receive();
+    if (!got) co_return;
+    early_.append(got->data(), got->size());
+  }
+  bytes_->close();  // it talks without waiting for an answer
+}
+
+class HttpServer::Acceptor {
+ public:
+  using Socket = asio::generic::stream_protocol::socket;
+  virtual ~Acceptor() = default;
+  struct Accepted {
+    std::unique_ptr<ByteStream> bytes;
+    std::string local_authority;
+  };
+  virtual awaitable<Result<Accepted>> accept() = 0;
+  virtual void close() = 0;
+};
+
+namespace {
+
+template <class Base>
+class TcpAcceptor final : public Base {
+ public:
+  TcpAcceptor(Loop& loop, Tcp::acceptor acceptor) : loop_(loop), acceptor_(std::move(acceptor)) {}
+
+  awaitable<Result<typename Base::Accepted>> accept() override {
+    Tcp::socket socket(loop_.executor());
+    Tcp::endpoint from;
+    auto const [ec] = co_await acceptor_.async_accept(socket, from, no_throw);
+    if (ec) co_return Error(ec, "accept");
+    error_code ignored;
+    socket.set_option(Tcp::no_delay(true), ignored);
+    auto const here = socket.local_endpoint(ignored);
+    typename Base::Accepted out;
+    out.bytes =
+        make_plain_stream(loop_, typename Base::Socket(std::move(socket)), authority_of(from));
+    out.local_authority = authority_of(here);
+    co_return std::move(out);
+  }
+  void close() override {
+    error_code ignored;
+    acceptor_.close(ignored);
+  }
+
+ private:
+  Loop& loop_;
+  Tcp::acceptor acceptor_;
+};
+
+template <class Base>
+class UnixAcceptor final : public Base {
+ public:
+  UnixAcceptor(Loop& loop, asio::local::stream_protocol::acceptor acceptor, std::string path)
+      : loop_(loop), acceptor_(std::move(acceptor)), path_(std::move(path)) {}
+
+  awaitable<Result<typename Base::Accepted>> accept() override {
+    asio::local::stream_protocol::socket socket(loop_.executor());
+    auto const [ec] = co_await acceptor_.async_accept(socket, no_throw);
+    if (ec) co_return Error(ec, "accept");
+    typename Base::Accepted out;
+    out.bytes = make_plain_stream(loop_, typename Base::Socket(std::move(socket)), "local");
+    out.local_authority = "localhost";
+    co_return std::move(out);
+  }
+  void close() override {
+    error_code ignored;
+    if (!acceptor_.is_open()) return;
+    acceptor_.close(ignored);
+    ::unlink(path_.c_str());
+  }
+
+ private:
+  Loop& loop_;
+  asio::local::stream_protocol::acceptor acceptor_;
+  std::string path_;
+};
+
+}  // namespace
+
+HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits, std::string name)
+    : loop_(loop),
+      handler_(handler),
+      limits_(limits),
+      name_(std::move(name)),
+      tasks_(loop.executor()) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<void> HttpServer::listen(std::string const& address, std::uint16_t port) {
+  error_code ec;
+  auto const ip = asio::ip::make_address(address, ec);
+  auto const doing = fmt::format("listen on {}", ip.is_v6() ? fmt::format("[{}]:{}", address, port)
+                                                            : fmt::format("{}:{}", address, port));
+  if (ec) return Error(ec, doing);
+  Tcp::endpoint const end(ip, port);
+  Tcp::acceptor acceptor(loop_.executor());
+  acceptor.open(end.protocol(), ec);
+  if (!ec) acceptor.set_option(asio::socket_base::reuse_address(true), ec);
+  if (!ec && ip.is_v6()) acceptor.set_option(asio::ip::v6_only(true), ec);
+  if (!ec) acceptor.bind(end, ec);
+  if (!ec) acceptor.listen(kBacklog, ec);
+  if (ec) return Error(ec, doing);
+  if (port_ == 0) port_ = acceptor.local_endpoint(ec).port();
+  acceptors_.push_back(std::make_unique<TcpAcceptor<Acceptor>>(loop_, std::move(acceptor)));
+  return {};
+}
+
+Result<void> HttpServer::listen_unix(std::string const& path) {
+  using Local = asio::local::stream_protocol;
+  auto const doing = fmt::format("listen on {}", path);
+  if (path.size() >= sizeof(sockaddr_un::sun_path))
+    return Error(
+        Errc::too_large,
+        doing + " (socket paths hold at most 107 bytes; set XDG_RUNTIME_DIR to a shorter one)");
+  Local::endpoint const end(path);
+  error_code ec;
+  Local::socket probe(loop_.executor());
+  probe.connect(end, ec);
+  if (!ec) return Error(asio::error::make_error_code(asio::error::address_in_use), doing);
+  // A socket whose owner died is replaced. Other files refuse connections as well: they are not
+  // ours to remove.
+  struct stat found {};
+  bool const is_socket = ::lstat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
+  if (ec == asio::error::connection_refused && is_socket) ::unlink(path.c_str());
+
+  Local::acceptor acceptor(loop_.executor());
+  ec.clear();
+  acceptor.open(end.protocol(), ec);
+  auto const old_mask = ::umask(0177);
+  if (!ec) acceptor.bind(end, ec);
+  ::umask(old_mask);
+  if (!ec) acceptor.listen(kBacklog, ec);
+  if (ec) return Error(ec, doing);
+  acceptors_.push_back(std::make_unique<UnixAcceptor<Acceptor>>(loop_, std::move(acceptor), path));
+  return {};
+}
+
+void HttpServer::start() {
+  for (auto const& acceptor : acceptors_) tasks_.spawn(name_ + " accept", accept_loop(*acceptor));
+}
+
+void HttpServer::stop_accepting() {
+  for (auto const& acceptor : acceptors_) acceptor->close();
+}
+
+awaitable<void> HttpServer::stop() {
+  stop_accepting();
+  tasks_.stop();
+  co_await tasks_.join();
+}
+
+awaitable<void> HttpServer::accept_loop(Acceptor& acceptor) {
+  for (;;) {
+    auto accepted = co_await acceptor.accept();
+    if (!accepted) {
+      auto const& error = accepted.error();
+      if (error.code == asio::error::operation_aborted || error.code == asio::error::bad_descriptor)
+        co_return;
+      log::write(LogLevel::warn, fmt::format("[{}] {}", name_, error.text()));
+      co_await sleep_for(100ms);  // out of descriptors: the pending connection stays, do not spin
+      continue;
+    }
+    if (connections_ >= limits_.connections_max) continue;
+    tasks_.spawn(name_ + " connection",
+                 serve(std::move(accepted->bytes), std::move(accepted->local_authority)));
+  }
+}
+
+awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string local_authority) {
+  ++connections_;
+  // Those who connect and say nothing make way for the next, oldest first.
+  auto place = unfinished_.insert(unfinished_.end(), bytes.get());
+  bool finished = false;
+  auto const leave = scope_exit([&] {
+    --connections_;
+    if (!finished) unfinished_.erase(place);
+  });
+  if (unfinished_.size() > limits_.unfinished_max) unfinished_.front()->close();
+
+  HttpRequestReader reader(*bytes, limits_.header_max, limits_.body_max);
+  for (;;) {
+    auto const begun = co_await reader.wait_for_first_byte();
+    if (!begun) co_return;
+    auto request = co_await within(limits_.request_deadline, reader.read(), "HTTP request");
+    if (!request) {
+      if (request.error().is(Errc::bad_message)) {
+        auto const refusal = text_reply(reader.why().status, reader.why().text);
+        (void)co_await send_reply(*bytes, refusal, true);
+        co_await hang_up(*bytes);
+      }
+      co_return;
+    }
+    if (!finished) unfinished_.erase(place);
+    finished = true;
+
+    HttpExchange exchange(loop_, bytes, std::move(*request), local_authority,
+                          std::move(reader.leftover()));
+    co_await handler_.handle(exchange);
+    if (exchange.handed_over()) co_return;
+    if (!exchange.answered()) {
+      auto const failure = text_reply(500, "The request was not answered; this is a bug.\n");
+      (void)co_await send_reply(*bytes, failure, true);
+      co_await hang_up(*bytes);
+      co_return;
+    }
+    if (reader.last() || !bytes->is_open()) {
+      co_await hang_up(*bytes);
+      co_return;
+    }
+    reader.leftover() = exchange.take_early();
+  }
+}
+
+}  // namespace bridge::net

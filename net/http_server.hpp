@@ -1,0 +1,110 @@
+#pragma once
+
+#include <functional>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "net/http_message.hpp"
+#include "net/tasks.hpp"
+#include "net/ws_stream.hpp"
+
+namespace bridge::net {
+
+struct HttpServerLimits {
+  std::size_t header_max = 64 * 1024;
+  std::size_t body_max = 64 * 1024;  ///< larger bodies are answered 413
+  Duration request_deadline = 10s;   ///< from the first byte of a request to its last
+  std::size_t unfinished_max = 64;   ///< connections that have not yet sent a whole first request
+  std::size_t connections_max = 2048;
+};
+
+/// One request and the way to answer it. The handler answers exactly once.
+class HttpExchange {
+ public:
+  HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
+               std::string local_authority, std::string early);
+
+  HttpRequest const& request() const { return request_; }
+  /// Our own end as a URL names it: "127.0.0.1:9411", "[::1]:9411".
+  std::string const& local_authority() const { return local_authority_; }
+  [[nodiscard]] std::string peer() const;
+
+  awaitable<Result<void>> reply(HttpReply reply);
+
+  /// Answers 101 and hands the socket over. Call only when request().wants_websocket(). A handshake
+  /// that breaks RFC 6455 (version, key) is answered 400 or 426 here and yields an error.
+  awaitable<Result<std::unique_ptr<WsStream>>> accept_websocket(WsLimits limits);
+
+  /// Answers 101 and hands over the bare bytes behind it, for a relay that does not look into
+  /// frames. What the client already sent behind its handshake is in `early`.
+  awaitable<Result<std::unique_ptr<ByteStream>>> accept_raw(std::string& early);
+
+  /// Ends when the peer closes while we think. Run it beside the work: `co_await (work() ||
+  /// exchange.gone())`.
+  awaitable<void> gone();
+
+  /// Bytes behind the request; the server takes them back for the next one.
+  [[nodiscard]] std::string take_early() { return std::move(early_); }
+
+  [[nodiscard]] bool answered() const { return answered_; }
+  [[nodiscard]] bool handed_over() const { return handed_over_; }
+
+ private:
+  awaitable<Result<void>> upgrade();
+
+  Loop& loop_;
+  std::unique_ptr<ByteStream>& bytes_;
+  HttpRequest request_;
+  std::string local_authority_;
+  std::string early_;
+  bool answered_ = false;
+  bool handed_over_ = false;
+};
+
+/// Answers the requests of one server. A missing answer becomes a 500.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  virtual awaitable<void> handle(HttpExchange& exchange) = 0;
+};
+
+/// Listens, parses and hands requests to one handler, keep-alive and pipelining included.
+class HttpServer {
+ public:
+  HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits, std::string name);
+  ~HttpServer();
+
+  /// Binds a TCP port (0 = any free one) at an IP address. The error names address and cause.
+  Result<void> listen(std::string const& address, std::uint16_t port);
+  /// Binds a Unix socket, mode 0600. A socket file nobody answers on is replaced; a live one is an
+  /// error.
+  Result<void> listen_unix(std::string const& path);
+  /// The port of the first TCP listener.
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+  /// Accepts until stop_accepting().
+  void start();
+  void stop_accepting();
+  /// Cancels what is left, then waits for it. Handlers that took the socket over end here too.
+  awaitable<void> stop();
+  [[nodiscard]] std::size_t connections() const { return connections_; }
+
+ private:
+  class Acceptor;
+  awaitable<void> accept_loop(Acceptor& acceptor);
+  awaitable<void> serve(std::unique_ptr<ByteStream> bytes, std::string local_authority);
+
+  Loop& loop_;
+  HttpHandler& handler_;
+  HttpServerLimits limits_;
+  std::string name_;
+  std::list<std::unique_ptr<Acceptor>> acceptors_;
+  Tasks tasks_;
+  std::uint16_t port_ = 0;
+  std::size_t connections_ = 0;
+  std::list<ByteStream*> unfinished_;  // no whole request yet, oldest first
+};
+
+}  // namespace bridge::net

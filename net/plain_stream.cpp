@@ -1,0 +1,88 @@
+#include "net/plain_stream.hpp"
+
+#include <vector>
+
+namespace bridge::net {
+namespace {
+
+bool would_block(error_code ec) {
+  return ec == asio::error::would_block || ec == asio::error::try_again;
+}
+
+class PlainStream final : public ByteStream {
+ public:
+  PlainStream(Loop& loop, asio::generic::stream_protocol::socket socket, std::string peer)
+      : loop_(loop), socket_(std::move(socket)), peer_(std::move(peer)) {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+  }
+
+  // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer.
+  awaitable<Result<std::span<char>>> receive() override {
+    for (;;) {
+      if (!more_) {
+        auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw);
+        if (waited) co_return Error(waited, "read");
+      }
+      error_code ec;
+      auto const n =
+          socket_.read_some(asio::buffer(loop_.scratch().data(), loop_.scratch().size()), ec);
+      more_ = !ec && n == loop_.scratch().size();
+      if (!ec) co_return loop_.scratch().first(n);
+      if (ec == asio::error::eof) co_return Error(Errc::end_of_stream, "read");
+      if (!would_block(ec)) co_return Error(ec, "read");
+    }
+  }
+
+  awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) override {
+    std::vector<asio::const_buffer> rest;  // filled only when the socket takes a part of a piece
+    while (!pieces.empty()) {
+      error_code ec;
+      auto n = socket_.write_some(pieces, ec);
+      if (would_block(ec)) {
+        auto const [waited] = co_await socket_.async_wait(socket_.wait_write, no_throw);
+        if (waited) co_return Error(waited, "write");
+        continue;
+      }
+      if (ec) co_return Error(ec, "write");
+      while (!pieces.empty() && n >= pieces.front().size()) {
+        n -= pieces.front().size();
+        pieces = pieces.subspan(1);
+      }
+      if (n == 0) continue;
+      if (rest.empty()) {
+        rest.assign(pieces.begin(), pieces.end());
+        pieces = rest;
+      }
+      rest[rest.size() - pieces.size()] += n;
+    }
+    co_return Result<void>{};
+  }
+
+  void shutdown_send() noexcept override {
+    error_code ignored;
+    socket_.shutdown(socket_.shutdown_send, ignored);
+  }
+  void close() noexcept override {
+    error_code ignored;
+    socket_.close(ignored);
+  }
+  bool is_open() const noexcept override { return socket_.is_open(); }
+  std::string peer() const override { return peer_; }
+
+ private:
+  Loop& loop_;
+  asio::generic::stream_protocol::socket socket_;
+  std::string peer_;
+  bool more_ = false;  // the last read filled the buffer: look again before waiting
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> make_plain_stream(Loop& loop,
+                                              asio::generic::stream_protocol::socket socket,
+                                              std::string peer) {
+  return std::make_unique<PlainStream>(loop, std::move(socket), std::move(peer));
+}
+
+}  // namespace bridge::net

@@ -1,0 +1,95 @@
+#include "net/ws_handshake.hpp"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <boost/beast/core/string.hpp>
+#include <boost/beast/http/rfc7230.hpp>
+#include <cstdlib>
+#include <span>
+
+namespace bridge::net {
+namespace {
+
+constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 1.3
+
+std::string base64(std::span<unsigned char const> bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  auto const n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
+                                 static_cast<int>(bytes.size()));
+  out.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
+bool lists_token(HttpHeaders const& headers, std::string_view name, std::string_view token) {
+  for (auto const& [key, value] : headers) {
+    if (!boost::beast::iequals(key, name)) continue;
+    if (boost::beast::http::token_list{value}.exists(token)) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool HttpRequest::wants_websocket() const {
+  return lists_token(headers, "Connection", "upgrade") &&
+         lists_token(headers, "Upgrade", "websocket");
+}
+
+std::string ws_accept_for(std::string_view key) {
+  std::string const text = std::string(key) + std::string(kGuid);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
+    std::abort();
+  return base64(std::span(digest).first(size));
+}
+
+std::string ws_new_key() {
+  std::array<unsigned char, 16> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) std::abort();
+  return base64(bytes);
+}
+
+HttpReply ws_answer(HttpRequest const& request) {
+  if (request.method != "GET") return text_reply(400, "A WebSocket is opened with GET.\n");
+  if (request.header("Sec-WebSocket-Version") != "13") {
+    auto reply = text_reply(426, "This endpoint speaks WebSocket version 13.\n");
+    reply.headers.emplace_back("Sec-WebSocket-Version", "13");
+    return reply;
+  }
+  auto const key = request.header("Sec-WebSocket-Key");
+  if (key.empty()) return text_reply(400, "Sec-WebSocket-Key is empty or isn't specified.\n");
+  HttpReply reply;
+  reply.status = 101;
+  reply.headers.emplace_back("Upgrade", "WebSocket");
+  reply.headers.emplace_back("Connection", "Upgrade");
+  reply.headers.emplace_back("Sec-WebSocket-Accept", ws_accept_for(key));
+  return reply;
+}
+
+HttpRequest ws_request(std::string target, std::string_view key) {
+  HttpRequest request;
+  request.method = "GET";
+  request.target = std::move(target);
+  request.headers.emplace_back("Upgrade", "websocket");
+  request.headers.emplace_back("Connection", "Upgrade");
+  request.headers.emplace_back("Sec-WebSocket-Key", std::string(key));
+  request.headers.emplace_back("Sec-WebSocket-Version", "13");
+  return request;
+}
+
+std::string_view ws_check_reply(HttpReply const& reply, std::string_view key) {
+  if (!lists_token(reply.headers, "Connection", "upgrade"))
+    return "the reply lacks Connection: Upgrade";
+  if (!lists_token(reply.headers, "Upgrade", "websocket"))
+    return "the reply lacks Upgrade: websocket";
+  if (reply.header("Sec-WebSocket-Accept") != ws_accept_for(key))
+    return "Sec-WebSocket-Accept is wrong";
+  if (!reply.header("Sec-WebSocket-Extensions").empty())
+    return "an extension nobody offered was chosen";
+  return {};
+}
+
+}  // namespace bridge::net

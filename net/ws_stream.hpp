@@ -1,0 +1,109 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/byte_stream.hpp"
+#include "net/loop.hpp"
+#include "net/tasks.hpp"
+#include "net/ws_codec.hpp"
+
+namespace bridge::net {
+
+struct WsLimits {
+  std::size_t message_max = 64ULL << 20;  ///< larger incoming messages end the stream with 1009
+  std::size_t queue_max = 64ULL << 20;    ///< bytes waiting to be sent; send() refuses above it
+  bool check_utf8 = true;  ///< off only for a trusted upstream: Chrome sends valid text
+};
+
+/// Who takes what arrives. on_message() is called synchronously, for every message of one receive;
+/// the bytes last for the call only.
+class WsReceiver {
+ public:
+  virtual ~WsReceiver() = default;
+  virtual void on_message(WsOpcode kind, std::span<char> payload) = 0;
+  /// The peer proved that it is alive.
+  virtual void on_pong() {}
+  /// Back-pressure: while true nothing more is read; resumed() is awaited instead.
+  [[nodiscard]] virtual bool paused() const { return false; }
+  virtual awaitable<void> resumed() { co_return; }
+  /// Everything queued on this stream has been handed to the kernel.
+  virtual void on_drained() {}
+};
+
+/// A WebSocket in its data phase (RFC 6455): our framing over a ByteStream, in batches. Pings are
+/// answered here.
+///
+/// One coroutine awaits run(); send() and close() may be called from anywhere on the Loop. What is
+/// sent while other work is ready leaves in one write.
+class WsStream {
+ public:
+  /// `early` is what arrived behind the handshake.
+  WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits,
+           std::string early = {});
+  ~WsStream();
+  WsStream(WsStream const&) = delete;
+  WsStream& operator=(WsStream const&) = delete;
+
+  /// Reads and writes until the stream is over, then says how it ended: Errc::end_of_stream for a
+  /// close frame or a plain end, an error of ours (bad_message, too_large) or of the socket. Call
+  /// once.
+  awaitable<Error> run(WsReceiver& to);
+
+  /// Queues one message made of `pieces`. False when the queue would pass its limit; nothing is
+  /// queued then.
+  [[nodiscard]] bool send(std::span<std::string_view const> pieces, WsOpcode kind = WsOpcode::text);
+  [[nodiscard]] bool send(std::string_view text) { return send(std::span(&text, 1)); }
+  void ping();
+
+  /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards.
+  /// `reason` is cut to the 123 bytes the protocol allows.
+  void close(std::uint16_t code, std::string_view reason);
+  /// FIN without a close frame, as Chrome does; what is queued goes out first.
+  void finish();
+  /// Hard end: run() ends with an error.
+  void abort() noexcept;
+
+  [[nodiscard]] std::size_t queued() const { return out_.bytes(); }
+  [[nodiscard]] bool closing() const { return ending_; }
+  /// What the peer's close frame said; code 0 when there was none.
+  [[nodiscard]] WsClose const& peer_close() const { return peer_close_; }
+  [[nodiscard]] std::string peer() const { return bytes_->peer(); }
+  [[nodiscard]] Clock::time_point last_received() const { return last_received_; }
+  [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_; }
+  [[nodiscard]] std::uint64_t sent_bytes() const { return sent_bytes_; }
+
+ private:
+  class Sink;
+
+  awaitable<void> read_loop(WsReceiver& to);
+  awaitable<void> write_loop(WsReceiver& to);
+  awaitable<void> wait_for_reader();
+  Result<void> feed(std::span<char> bytes, WsReceiver& to);
+  void put_frame(WsOpcode kind, std::span<std::string_view const> pieces, std::size_t length);
+  void put_close(std::uint16_t code, std::string_view reason);
+  void end() noexcept;
+
+  std::unique_ptr<ByteStream> bytes_;
+  WsRole role_;
+  WsLimits limits_;
+  WsDecoder decoder_;
+  WsMasks masks_;
+  std::string early_;
+  BlockQueue out_;
+  Signal more_;           // for the writer: there is something to do
+  Signal ending_signal_;  // for a paused reader: do not wait any longer
+  WsClose peer_close_;
+  Clock::time_point last_received_ = Clock::now();
+  std::uint64_t received_bytes_ = 0;
+  std::uint64_t sent_bytes_ = 0;
+  Error end_;
+  bool ending_ = false;  // nothing may be queued any more; what is queued still goes out
+  bool aborted_ = false;
+  bool reading_ = false;
+};
+
+}  // namespace bridge::net
