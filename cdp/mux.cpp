@@ -1,0 +1,259 @@
+#include "cdp/mux.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+#include <vector>
+
+#include "cdp/errors.hpp"
+#include "cdp/json_scan.hpp"
+#include "cdp/policy.hpp"
+
+namespace bridge::cdp {
+namespace {
+
+constexpr ClientId kOurselves{0};
+
+std::string member_text(std::string_view object, std::string_view key) {
+  auto const raw = find_member(object, key);
+  return raw ? decode_string(*raw) : std::string();
+}
+
+}  // namespace
+
+void Mux::start(OnAnswer ready) {
+  // Replies come in order, so the second one ends the start.
+  call("Browser.getVersion", "{}", [this](Answer const& answer) {
+    if (answer.ok()) discovery_.set_version(answer.result);
+  });
+  call("Target.setDiscoverTargets", R"({"discover":true,"filter":[{}]})", std::move(ready));
+}
+
+void Mux::call(std::string_view method, std::string_view params, OnAnswer answer) {
+  auto const id = pending_.add({kOurselves, 0, 0});
+  calls_.emplace(id, std::move(answer));
+  auto const text =
+      fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}}}", id, method, params);
+  out_.to_upstream(Spliced(text));
+}
+
+void Mux::join(ClientId who, std::string_view target, OnAnswer joined) {
+  bool const page = !target.empty();
+  clients_.emplace(who, Client{nullptr, page});
+  auto attached = [this, who, target = std::string(target),
+                   joined = std::move(joined)](Answer const& answer) {
+    auto const session = member_text(answer.result, "sessionId");
+    auto const client = clients_.find(who);
+    if (client == clients_.end()) {  // left meanwhile: nobody owns the new session
+      if (!session.empty())
+        call("Target.detachFromTarget", fmt::format("{{\"sessionId\":\"{}\"}}", session),
+             [](Answer const&) {});
+      return;
+    }
+    if (!answer.ok() || session.empty()) {
+      clients_.erase(client);
+      Answer failed;
+      failed.error = answer.ok() ? "the runtime gave no session" : answer.error;
+      joined(failed);
+      return;
+    }
+    client->second.root = sessions_.add(session, who, nullptr, target);
+    joined(answer);
+  };
+  if (page) {
+    call("Target.attachToTarget",
+         fmt::format("{{\"targetId\":{},\"flatten\":true}}", encode_string(target)),
+         std::move(attached));
+  } else {
+    call("Target.attachToBrowserTarget", "{}", std::move(attached));
+  }
+}
+
+void Mux::leave(ClientId who) {
+  auto const client = clients_.find(who);
+  if (client == clients_.end()) return;
+  auto* root = client->second.root;
+  clients_.erase(client);
+  pending_.purge([who](Pending const& entry) { return entry.client == who; },
+                 [](std::int32_t, Pending const&) {});
+  if (root == nullptr) return;
+  auto const params = fmt::format("{{\"sessionId\":\"{}\"}}", root->id);
+  drop_tree(*root);
+  call("Target.detachFromTarget", params, [](Answer const&) {});
+}
+
+bool Mux::has_root(ClientId who) const {
+  auto const client = clients_.find(who);
+  return client != clients_.end() && client->second.root != nullptr;
+}
+
+void Mux::refuse(ClientId who, std::string const& reply) {
+  ++counts_.refused;
+  out_.to_client(who, Spliced(reply));
+}
+
+void Mux::from_client(ClientId who, std::string_view frame) {
+  auto const client = clients_.find(who);
+  if (client == clients_.end() || client->second.root == nullptr) return;
+  Command command;
+  if (auto const bad = read_command(frame, command)) {
+    refuse(who, error_reply(bad->id, bad->code, bad->message));
+    return;
+  }
+  Session const* session = client->second.root;
+  if (!command.session.empty()) {
+    session = sessions_.find(command.session);
+    if (session == nullptr || session->client != who || session == client->second.root) {
+      refuse(who, session_not_found(command.id));
+      return;
+    }
+  }
+  auto rule = rule_for(command.method);
+  if (rule == Rule::look_inside) rule = rule_for_nested(command.params);
+  switch (rule) {
+    case Rule::refuse:
+      refuse(who, not_allowed(command.id, command.session));
+      return;
+    case Rule::leave: {
+      auto const reply = empty_result(command.id, command.session);
+      out_.to_client(who, Spliced(reply));
+      out_.client_leaves(who);
+      return;
+    }
+    case Rule::note_activity: {
+      auto const named = member_text(command.params, "targetId");
+      discovery_.note_activity(named.empty() ? std::string_view(session->target)
+                                             : std::string_view(named));
+      break;
+    }
+    case Rule::look_inside:
+    case Rule::forward:
+      break;
+  }
+  forward(who, frame, command, *session);
+}
+
+void Mux::forward(ClientId who, std::string_view frame, Command const& command,
+                  Session const& session) {
+  ++counts_.commands;
+  IdText const id(pending_.add({who, command.id, session.number}));
+  out_.to_upstream(rewrite_command(frame, command, id.view(), session.member, session.quoted()));
+}
+
+void Mux::from_upstream(std::string_view frame) {
+  auto const message = read_upstream(frame);
+  if (!message) {
+    ++counts_.garbage;
+  } else if (message->is_reply()) {
+    on_reply(frame, *message);
+  } else if (message->session.empty()) {
+    on_control_event(message->method, frame);
+  } else {
+    on_event(frame, *message);
+  }
+}
+
+// By id only: Chrome's envelope errors carry no session.
+void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
+  auto const pending = pending_.take(*message.id);
+  if (!pending) {
+    ++counts_.orphans;
+    return;
+  }
+  if (pending->client == kOurselves) {
+    auto const call = calls_.extract(*message.id);
+    if (call.empty()) return;
+    Answer answer;
+    if (auto const result = find_member(frame, "result")) {
+      answer.result = *result;
+    } else {
+      answer.error = member_text(find_member(frame, "error").value_or("{}"), "message");
+      if (answer.error.empty()) answer.error = "the runtime refused without a reason";
+    }
+    call.mapped()(answer);
+    return;
+  }
+  ++counts_.replies;
+  auto const& root = clients_.at(pending->client).root;
+  bool const of_root = root != nullptr && message.session == root->id;
+  IdText const id(pending->client_id);
+  out_.to_client(pending->client, rewrite_reply(frame, message, id.view(), of_root));
+}
+
+void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
+  auto* session = sessions_.find(message.session);
+  if (session == nullptr) {
+    ++counts_.orphans;
+    return;
+  }
+  ++counts_.events;
+  auto const who = session->client;
+  bool const is_root = session->parent == nullptr;
+  // The tree changes before the client hears of it: its next command may already name the child.
+  if (message.method == "Target.attachedToTarget") {
+    adopt_child(*session, frame);
+  } else if (message.method == "Target.detachedFromTarget") {
+    auto const gone = member_text(find_member(frame, "params").value_or("{}"), "sessionId");
+    auto* child = sessions_.find(gone);
+    if (child != nullptr && child->client == who && child->parent != nullptr) drop_tree(*child);
+  }
+  out_.to_client(who, is_root ? cut_session(frame, message) : Spliced(frame));
+}
+
+void Mux::adopt_child(Session& parent, std::string_view frame) {
+  auto const params = find_member(frame, "params").value_or("{}");
+  auto const id = member_text(params, "sessionId");
+  if (id.empty()) return;
+  auto const target = member_text(find_member(params, "targetInfo").value_or("{}"), "targetId");
+  sessions_.add(id, parent.client, &parent, target);
+}
+
+void Mux::on_control_event(std::string_view method, std::string_view frame) {
+  auto const params = find_member(frame, "params").value_or("{}");
+  if (method == "Target.detachedFromTarget") {
+    on_root_detached(params);
+  } else {
+    discovery_.on_event(method, params);
+  }
+}
+
+// A root that goes by itself: its page closed. Our own detach has left the table before.
+void Mux::on_root_detached(std::string_view params) {
+  auto* root = sessions_.find(member_text(params, "sessionId"));
+  if (root == nullptr || root->parent != nullptr) return;
+  auto const who = root->client;
+  drop_tree(*root);
+  auto& client = clients_.at(who);
+  client.root = nullptr;
+  if (client.page) out_.to_client(who, Spliced(kTargetClosedEvent));
+  out_.target_gone(who);
+}
+
+void Mux::drop_tree(Session& top) {
+  // Chrome never answers what was in flight on a detached session.
+  sessions_.remove_tree(top, [this](Session const& session) {
+    pending_.purge([&](Pending const& entry) { return entry.session == session.number; },
+                   [](std::int32_t, Pending const&) {});
+  });
+}
+
+void Mux::lose_upstream() {
+  // An answer may lead to new calls: the table is empty before anybody hears of the loss.
+  std::vector<std::pair<std::int32_t, Pending>> lost;
+  pending_.purge([](Pending const&) { return true; },
+                 [&](std::int32_t id, Pending const& entry) { lost.emplace_back(id, entry); });
+  for (auto const& [id, entry] : lost) {
+    if (entry.client != kOurselves) {
+      auto const reply = target_gone(entry.client_id, sessions_.child_id(entry.session));
+      out_.to_client(entry.client, Spliced(reply));
+      continue;
+    }
+    auto const call = calls_.extract(id);
+    if (call.empty()) continue;
+    Answer answer;
+    answer.error = "the connection to the runtime was lost";
+    call.mapped()(answer);
+  }
+}
+
+}  // namespace bridge::cdp
