@@ -1,0 +1,181 @@
+#include "local/backend.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "base/uuid.hpp"
+#include "local/guard.hpp"
+#include "local/json.hpp"
+#include "local/token.hpp"
+
+namespace bridge::local {
+namespace {
+
+constexpr std::size_t kBodyMax = 1024 * 1024;
+constexpr std::size_t kKeyBytes = 24;
+
+net::HttpServerLimits server_limits() {
+  net::HttpServerLimits limits;
+  limits.body_max = kBodyMax;
+  return limits;
+}
+
+std::vector<Route> routes_of(std::vector<Operation> const& operations) {
+  std::vector<Route> routes;
+  for (auto const& operation : operations) routes.push_back(operation.route);
+  return routes;
+}
+
+RuntimesOptions runtimes_options(BackendOptions const& options,
+                                 std::filesystem::path const& files) {
+  RuntimesOptions made;
+  made.chromium.program = options.chromium;
+  made.chromium.flags = options.chromium_flags;
+  made.chromium.start_limit = options.start_limit;
+  made.profiles = files / "profiles";
+  made.scratch = files / "scratch";
+  return made;
+}
+
+// What one key stands for: a second use must be the same.
+std::string fingerprint(net::HttpRequest const& request) {
+  return fmt::format("{} {}\n{}", request.method, request.target, request.body);
+}
+
+Problem unknown_path() {
+  return Problem(404, "request.not_found", "There is no such operation.");
+}
+
+}  // namespace
+
+/// A directory of our own below the system's temporary one; removed with everything in it.
+class Backend::TemporaryDirectory {
+ public:
+  static Result<std::unique_ptr<TemporaryDirectory>> make() {
+    std::error_code ec;
+    auto const parent = std::filesystem::temp_directory_path(ec);
+    auto form = ((ec ? std::filesystem::path("/tmp") : parent) / "bctrl-bridge-XXXXXX").string();
+    if (mkdtemp(form.data()) == nullptr)
+      return Error{error_code(errno, boost::system::generic_category()), "create " + form};
+    return std::make_unique<TemporaryDirectory>(form);
+  }
+  explicit TemporaryDirectory(std::filesystem::path path) : path_(std::move(path)) {}
+  ~TemporaryDirectory() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryDirectory(TemporaryDirectory const&) = delete;
+  TemporaryDirectory& operator=(TemporaryDirectory const&) = delete;
+  [[nodiscard]] std::filesystem::path const& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions options) {
+  auto program = find_chromium(options.chromium);
+  if (!program) return program.error();
+  options.chromium = std::move(*program);
+  auto store = Store::open(options.state);
+  if (!store) return store.error();
+  std::unique_ptr<TemporaryDirectory> temporary;
+  if (!options.state) {
+    auto made = TemporaryDirectory::make();
+    if (!made) return made.error();
+    temporary = std::move(*made);
+  }
+  auto const files = temporary ? temporary->path() : *options.state;
+  return std::unique_ptr<Backend>(
+      new Backend(loop, std::move(options), std::move(*store), std::move(temporary), files));
+}
+
+Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
+                 std::unique_ptr<TemporaryDirectory> temporary, std::filesystem::path const& files)
+    : loop_(loop),
+      options_(std::move(options)),
+      key_("local_" + random_token(kKeyBytes)),
+      temporary_(std::move(temporary)),
+      store_(std::move(store)),
+      runtimes_(loop, *store_, runtimes_options(options_, files)),
+      gateway_(loop, runtimes_),
+      idempotency_(loop, *store_),
+      parts_{*store_, runtimes_, chromium_version_},
+      operations_(all_operations()),
+      routes_(routes_of(operations_)),
+      server_(loop, *this, server_limits(), "local") {}
+
+Backend::~Backend() = default;
+
+awaitable<Result<void>> Backend::start() {
+  auto const listening = server_.listen("127.0.0.1", options_.port);
+  if (!listening) co_return listening;
+  runtimes_.set_origin(fmt::format("ws://127.0.0.1:{}", server_.port()));
+  chromium_version_ = co_await local::chromium_version(loop_, options_.chromium);
+  if (runs_unsandboxed())
+    log_.warn(
+        "we run as root, so Chromium runs without its sandbox: visit no page you do not trust");
+  server_.start();
+  log_.info("local backend on {}, Chromium {}", base_url(), chromium_version_);
+  co_return Result<void>{};
+}
+
+awaitable<void> Backend::stop() {
+  server_.stop_accepting();
+  co_await runtimes_.stop_all();
+  co_await server_.stop();
+}
+
+std::string Backend::base_url() const {
+  return fmt::format("http://127.0.0.1:{}/v1", server_.port());
+}
+
+awaitable<void> Backend::handle(net::HttpExchange& exchange) {
+  auto const& request = exchange.request();
+  auto const request_id = new_uuid();
+  auto const path = split_target(request.target).first;
+  auto const refused = check_sender(request);
+  if (!refused && path.starts_with(Gateway::kPath)) {
+    co_await gateway_.handle(exchange, path, request_id);
+    co_return;
+  }
+  auto outcome = refused ? Outcome<net::HttpReply>(*refused) : Outcome<net::HttpReply>();
+  if (!refused) outcome = co_await answer(request);
+  auto reply = outcome ? std::move(*outcome) : error_reply(outcome.error(), request_id);
+  log_.debug("{} {} {}", request.method, path, reply.status);
+  reply.headers.emplace_back("X-Request-Id", request_id);
+  [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
+}
+
+awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& request) {
+  if (auto problem = check_key(request)) co_return std::move(*problem);
+  // No subaccount exists yet, and acting for somebody else than asked would be worse than refusing.
+  auto const subaccount = request.header("bctrl-subaccount-id");
+  if (!subaccount.empty()) co_return Problem::not_found("subaccount", subaccount);
+  auto const [path, query] = split_target(request.target);
+  auto routed = routes_.find(request.method, path);
+  if (std::holds_alternative<Routes::Unknown>(routed)) co_return unknown_path();
+  if (auto* const wrong = std::get_if<Routes::WrongMethod>(&routed))
+    co_return Problem::wrong_method(std::move(wrong->allow));
+  auto& found = std::get<Routes::Found>(routed);
+  Call const call{request, std::move(found.parameters), Query(query)};
+  try {
+    co_return co_await perform(operations_.at(found.index), call);
+  } catch (StoreFailure const& failure) {
+    log_.error("the store failed: {}", failure.what());
+  }
+  co_return Problem(503, "storage.unavailable", "The local backend cannot write its state.",
+                    "See the backend's log; is the disk full?");
+}
+
+awaitable<Outcome<net::HttpReply>> Backend::perform(Operation const& operation, Call const& call) {
+  if (!operation.idempotent || !call.request.has("idempotency-key"))
+    co_return co_await operation.handler(parts_, call);
+  std::string key(call.request.header("idempotency-key"));
+  auto request = fingerprint(call.request);
+  co_return co_await idempotency_.once(std::move(key), std::move(request),
+                                       operation.handler(parts_, call));
+}
+
+}  // namespace bridge::local

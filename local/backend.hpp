@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "local/gateway.hpp"
+#include "local/idempotency.hpp"
+#include "local/operations.hpp"
+#include "local/routes.hpp"
+#include "local/runtimes.hpp"
+#include "local/store.hpp"
+#include "net/http_server.hpp"
+
+namespace bridge::local {
+
+struct BackendOptions {
+  std::uint16_t port = 0;  ///< on 127.0.0.1; 0: any free one
+  /// Where spaces, runtimes, runs and profiles are kept. None: in memory, and profiles in a
+  /// temporary directory that goes with us.
+  std::optional<std::filesystem::path> state;
+  std::string chromium;  ///< a program; empty: see find_chromium()
+  std::vector<std::string> chromium_flags;
+  Duration start_limit = 30s;  ///< for a browser to become usable
+};
+
+/// The embedded local backend: the BCTRL API on loopback over Chromium processes of this machine.
+/// Nothing leaves it.
+///
+///   auto backend = Backend::open(loop, options);
+///   auto started = co_await (*backend)->start();
+///   ... (*backend)->base_url(), (*backend)->key() ...
+///   co_await (*backend)->stop();            // then it may go
+class Backend final : public net::HttpHandler {
+ public:
+  /// Opens the state and looks for Chromium. Errors: no Chromium (with the line that installs one),
+  /// state in use by another process (with its pid), state unreadable.
+  [[nodiscard]] static Result<std::unique_ptr<Backend>> open(net::Loop& loop,
+                                                             BackendOptions options);
+  ~Backend() override;
+
+  /// Listens. An error when the port is taken.
+  awaitable<Result<void>> start();
+  /// Ends every Chromium, answers what is under way, closes. Returns when nothing of ours is left.
+  awaitable<void> stop();
+
+  /// "http://127.0.0.1:PORT/v1"; after start().
+  [[nodiscard]] std::string base_url() const;
+  /// A key it takes. Every key that begins with "local_" will do; this one nobody can guess.
+  [[nodiscard]] Secret const& key() const { return key_; }
+  /// "156.0.8078.79", or "unknown"; after start().
+  [[nodiscard]] std::string const& chromium_version() const { return chromium_version_; }
+  /// How many Chromiums run.
+  [[nodiscard]] std::size_t active_runtimes() const { return runtimes_.snapshot().size(); }
+
+  awaitable<void> handle(net::HttpExchange& exchange) override;
+
+ private:
+  class TemporaryDirectory;
+
+  Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
+          std::unique_ptr<TemporaryDirectory> temporary, std::filesystem::path const& files);
+  awaitable<Outcome<net::HttpReply>> answer(net::HttpRequest const& request);
+  awaitable<Outcome<net::HttpReply>> perform(Operation const& operation, Call const& call);
+
+  net::Loop& loop_;
+  BackendOptions options_;
+  Log log_{"local"};
+  Secret key_;
+  std::string chromium_version_ = "unknown";
+  std::unique_ptr<TemporaryDirectory> temporary_;  // none when there is a state directory
+  std::unique_ptr<Store> store_;
+  Runtimes runtimes_;
+  Gateway gateway_;
+  Idempotency idempotency_;
+  Parts parts_;
+  std::vector<Operation> operations_;
+  Routes routes_;
+  net::HttpServer server_;
+};
+
+}  // namespace bridge::local

@@ -1,0 +1,50 @@
+#include "local/json.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace bridge::local {
+namespace {
+
+// Looks at brackets outside of strings only: up to the first mistake of the text the parser sees
+// the same ones.
+std::size_t nesting(std::string_view text) {
+  std::size_t depth = 0;
+  std::size_t deepest = 0;
+  bool in_string = false;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    char const c = text[at];
+    if (in_string && c == '\\') ++at;
+    if (c == '"') in_string = !in_string;
+    if (in_string) continue;
+    if (c == '[' || c == '{') deepest = std::max(deepest, ++depth);
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return deepest;
+}
+
+}  // namespace
+
+Outcome<Json> parse_object(std::string_view body) {
+  if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
+  if (nesting(body) > kJsonDepthMax)
+    return Problem(400, "request.invalid", "The body is nested too deeply.");
+  auto value = Json::parse(body, nullptr, false);
+  if (value.is_discarded()) return Problem(400, "request.invalid", "The body is not JSON.");
+  if (!value.is_object()) return Problem(400, "request.invalid", "The body must be a JSON object.");
+  return value;
+}
+
+std::string to_text(Json const& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+net::HttpReply json_reply(unsigned status, Json const& body) {
+  net::HttpReply reply;
+  reply.status = status;
+  reply.headers.emplace_back("Content-Type", "application/json");
+  reply.body = to_text(body);
+  return reply;
+}
+
+}  // namespace bridge::local

@@ -1,0 +1,26 @@
+#include "local/operations.hpp"
+
+namespace bridge::local {
+
+std::vector<Operation> all_operations() {
+  std::vector<Operation> all;
+  for (auto const rows :
+       {account_operations(), space_operations(), runtime_operations(), run_operations()})
+    all.insert(all.end(), rows.begin(), rows.end());
+  return all;
+}
+
+Outcome<Space> find_space(Parts& parts, std::string const& named) {
+  auto const id = named == "default" ? parts.store.default_space() : SpaceId{named};
+  auto space = parts.store.space(id);
+  if (!space) return Problem::not_found("space", named);
+  return std::move(*space);
+}
+
+Outcome<Range> read_range(Query const& query) {
+  auto const page = read_page(query);
+  if (!page) return page.error();
+  return Range{page->limit, page->after};
+}
+
+}  // namespace bridge::local

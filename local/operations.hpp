@@ -1,0 +1,54 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "local/errors.hpp"
+#include "local/query.hpp"
+#include "local/routes.hpp"
+#include "local/runtimes.hpp"
+#include "local/store.hpp"
+#include "net/http_message.hpp"
+
+namespace bridge::local {
+
+/// What operations work on. Owned by Backend, which outlives every call.
+struct Parts {
+  Store& store;
+  Runtimes& runtimes;
+  std::string const& chromium_version;
+};
+
+/// One authenticated request, taken apart. Lasts until its operation has ended.
+struct Call {
+  net::HttpRequest const& request;
+  PathParameters parameters;
+  Query query;
+};
+
+/// A row of the table: an operation of the contract and what does it.
+struct Operation {
+  using Handler = awaitable<Outcome<net::HttpReply>> (*)(Parts&, Call const&);
+
+  Route route;
+  Handler handler;
+  bool idempotent = false;  ///< takes an Idempotency-Key
+};
+
+/// Every operation there is.
+[[nodiscard]] std::vector<Operation> all_operations();
+
+// The rows of one resource each, in the file of that name.
+[[nodiscard]] std::span<Operation const> account_operations();
+[[nodiscard]] std::span<Operation const> space_operations();
+[[nodiscard]] std::span<Operation const> runtime_operations();
+[[nodiscard]] std::span<Operation const> run_operations();
+
+/// A space named by a body or query: an id, or "default"; 404 space.not_found.
+[[nodiscard]] Outcome<Space> find_space(Parts& parts, std::string const& named);
+
+/// Range of the rows a list call asks for.
+[[nodiscard]] Outcome<Range> read_range(Query const& query);
+
+}  // namespace bridge::local

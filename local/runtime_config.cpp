@@ -1,0 +1,206 @@
+#include "local/runtime_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "net/url.hpp"
+
+namespace bridge::local {
+namespace {
+
+/// Reads fields of one JSON object and remembers the first one that is not what it should be.
+class Fields {
+ public:
+  Fields(Json const& object, std::string path, std::optional<Problem>& problem)
+      : object_(object), path_(std::move(path)), problem_(problem) {}
+
+  void boolean(std::string_view name) {
+    expect(name, "true or false", [](Json const& v) { return v.is_boolean(); });
+  }
+  void text(std::string_view name) {
+    expect(name, "a string", [](Json const& v) { return v.is_string(); });
+  }
+  void whole(std::string_view name, std::int64_t least, std::int64_t most) {
+    auto const what = fmt::format("a whole number from {} to {}", least, most);
+    expect(name, what, [=](Json const& v) {
+      if (v.is_number_unsigned() && v.get<std::uint64_t>() > std::uint64_t(INT64_MAX)) return false;
+      return v.is_number_integer() && v.get<std::int64_t>() >= least &&
+             v.get<std::int64_t>() <= most;
+    });
+  }
+  void one_of(std::string_view name, std::vector<std::string_view> const& known) {
+    expect(name, fmt::format("one of {}", fmt::join(known, ", ")),
+           [&](Json const& v) { return is_known(v, known); });
+  }
+  void texts(std::string_view name) {
+    expect(name, "a list of strings", [](Json const& v) {
+      return v.is_array() && std::all_of(v.begin(), v.end(), [](auto& x) { return x.is_string(); });
+    });
+  }
+  void many_of(std::string_view name, std::vector<std::string_view> const& known) {
+    expect(name, fmt::format("a list of {}", fmt::join(known, ", ")), [&](Json const& v) {
+      return v.is_array() &&
+             std::all_of(v.begin(), v.end(), [&](auto& x) { return is_known(x, known); });
+    });
+  }
+  /// Calls `inner` with the fields of the object called `name`, if it is there.
+  template <class Inner>
+  void object(std::string_view name, Inner inner) {
+    expect(name, "an object", [](Json const& v) { return v.is_object(); });
+    if (!problem_ && object_.contains(name))
+      inner(Fields(object_.at(name), path_of(name), problem_));
+  }
+  void required(std::string_view name) {
+    if (!problem_ && !object_.contains(name))
+      problem_ = Problem::invalid(path_of(name), fmt::format("{} is missing.", path_of(name)));
+  }
+  [[nodiscard]] bool has(std::string_view name) const { return object_.contains(name); }
+
+ private:
+  static bool is_known(Json const& value, std::vector<std::string_view> const& known) {
+    return value.is_string() && std::find(known.begin(), known.end(),
+                                          value.get_ref<std::string const&>()) != known.end();
+  }
+  [[nodiscard]] std::string path_of(std::string_view name) const {
+    return fmt::format("{}.{}", path_, name);
+  }
+  template <class Fits>
+  void expect(std::string_view name, std::string_view what, Fits fits) {
+    auto const field = object_.find(name);
+    if (problem_ || field == object_.end() || fits(*field)) return;
+    problem_ = Problem::invalid(path_of(name), fmt::format("{} must be {}.", path_of(name), what));
+  }
+
+  Json const& object_;
+  std::string path_;
+  std::optional<Problem>& problem_;
+};
+
+constexpr std::int64_t kPixelsMax = 16'384;
+constexpr std::int64_t kIdleSecondsMax = 30LL * 24 * 3600;
+
+void check_fingerprint(Fields fields) {
+  fields.text("browser");
+  fields.object("viewport", [](Fields viewport) {
+    viewport.required("width");
+    viewport.required("height");
+    viewport.whole("width", 1, kPixelsMax);
+    viewport.whole("height", 1, kPixelsMax);
+  });
+}
+
+void check_traffic(Fields fields) {
+  fields.one_of("saver", {"none", "light", "medium", "high"});
+  fields.boolean("blockAds");
+  fields.boolean("blockTrackers");
+  fields.many_of("blockResourceTypes",
+                 {"media", "texttrack", "font", "image", "ping", "prefetch", "beacon"});
+  fields.texts("urlAllowlist");
+  fields.texts("urlBlocklist");
+}
+
+void check_proxy(Fields fields) {
+  for (auto const name : {"id", "url", "username", "password", "host", "country", "type"})
+    fields.text(name);
+  fields.one_of("protocol", {"http", "socks5"});
+  fields.one_of("pool", {"pool1", "pool2"});
+  fields.whole("port", 1, 65'535);
+  if (fields.has("url") || fields.has("pool") || fields.has("id")) return;
+  for (auto const name : {"host", "port", "protocol"}) fields.required(name);
+}
+
+// A proxy address as the read side names its parts. socks5 is read with http's grammar.
+Json custom_from_url(std::string_view text) {
+  bool const socks = text.starts_with("socks5://");
+  auto const url =
+      net::parse_url(socks ? fmt::format("http://{}", text.substr(9)) : std::string(text));
+  Json shown{{"type", "custom"}, {"protocol", socks ? "socks5" : "http"}};
+  shown["host"] = url ? url->host : "";
+  shown["port"] = url ? url->port : 0;
+  auto const& user = url ? url->userinfo : std::string();
+  auto const colon = user.find(':');
+  shown["hasPassword"] = colon != std::string::npos;
+  if (!user.empty()) shown["username"] = user.substr(0, colon);
+  return shown;
+}
+
+Json shown_proxy(Json const& asked) {
+  if (asked.is_null()) return asked;
+  if (asked.is_string()) {
+    auto const& text = asked.get_ref<std::string const&>();
+    if (text.find("://") != std::string::npos) return custom_from_url(text);
+    return Json{{"id", text}, {"name", text}, {"type", "custom"}};
+  }
+  auto shown = asked;
+  bool has_password = shown.erase("password") > 0;
+  if (auto const url = asked.find("url"); url != asked.end()) {
+    shown.erase("url");
+    auto const parts = custom_from_url(url->get_ref<std::string const&>());
+    has_password = has_password || parts.at("hasPassword").get<bool>();
+    shown.update(parts);
+    if (asked.contains("username")) shown["username"] = asked.at("username");
+  }
+  if (asked.contains("pool")) {
+    shown["type"] = "managed-rotating";
+  } else if (asked.contains("id")) {
+    shown["name"] = asked.at("id");
+    shown["type"] = "custom";
+  } else {
+    shown["type"] = "custom";
+    shown["hasPassword"] = has_password;
+  }
+  return shown;
+}
+
+}  // namespace
+
+std::optional<Problem> check_config(Json const& config) {
+  std::optional<Problem> problem;
+  if (!config.is_object()) return Problem::invalid("config", "config must be an object.");
+  Fields fields(config, "config", problem);
+  for (auto const name : {"autoUpgrade", "forceOpenShadowRoots", "profile", "webRtcProxyOnly"})
+    fields.boolean(name);
+  fields.texts("extensionIds");
+  fields.whole("idleTimeoutSeconds", 0, kIdleSecondsMax);
+  fields.one_of("stealth", {"normal", "best", "experimental"});
+  fields.object("fingerprint", check_fingerprint);
+  fields.object("networkTraffic", check_traffic);
+  if (auto const proxy = config.find("proxy"); proxy != config.end() && !proxy->is_null()) {
+    if (proxy->is_object())
+      fields.object("proxy", check_proxy);
+    else
+      fields.text("proxy");
+  }
+  return problem;
+}
+
+RuntimePlan plan_of(std::string_view stored) {
+  auto const config = Json::parse(stored);
+  RuntimePlan plan;
+  plan.keep_profile = config.value("profile", false);
+  plan.idle_timeout = std::chrono::seconds(config.value("idleTimeoutSeconds", std::int64_t{0}));
+  for (auto const& [name, value] : config.items())
+    if (name != "profile" && name != "idleTimeoutSeconds" && name != "fingerprint" &&
+        !value.is_null())
+      plan.not_applied.push_back(name);
+  auto const fingerprint = config.find("fingerprint");
+  if (fingerprint == config.end()) return plan;
+  for (auto const& [name, value] : fingerprint->items()) {
+    if (name == "viewport")
+      plan.viewport = RuntimePlan::Viewport{value.at("width"), value.at("height")};
+    else
+      plan.not_applied.push_back("fingerprint." + name);
+  }
+  return plan;
+}
+
+Json shown_config(std::string_view stored) {
+  auto config = Json::parse(stored);
+  if (!config.contains("profile")) config["profile"] = false;
+  if (auto const proxy = config.find("proxy"); proxy != config.end()) *proxy = shown_proxy(*proxy);
+  return config;
+}
+
+}  // namespace bridge::local

@@ -1,0 +1,195 @@
+#include <array>
+#include <nlohmann/json.hpp>
+
+#include "base/uuid.hpp"
+#include "local/json.hpp"
+#include "local/operations.hpp"
+#include "local/runtime_config.hpp"
+#include "local/token.hpp"
+#include "local/views.hpp"
+
+namespace bridge::local {
+namespace {
+
+constexpr std::size_t kNameMax = 120;
+
+// Characters, not bytes: the contract's limit is a JSON string's.
+std::size_t length_of(std::string const& utf8) {
+  std::size_t count = 0;
+  for (char const c : utf8)
+    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++count;
+  return count;
+}
+
+Outcome<std::string> read_name(Json const& value) {
+  if (!value.is_string()) return Problem::invalid("name", "name must be a string.");
+  auto name = value.get<std::string>();
+  if (name.empty() || length_of(name) > kNameMax)
+    return Problem::invalid("name", "name must have 1 to 120 characters.");
+  return name;
+}
+
+Outcome<Runtime> find_runtime(Parts& parts, Call const& call) {
+  auto const& id = call.parameters.at("runtimeId");
+  parts.runtimes.touch(RuntimeId{id});
+  auto runtime = parts.store.runtime(RuntimeId{id});
+  if (!runtime) return Problem::not_found("runtime", id);
+  if (auto const used = parts.runtimes.last_activity(runtime->id)) runtime->last_activity_at = used;
+  return std::move(*runtime);
+}
+
+Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
+  Runtime runtime;
+  runtime.id = RuntimeId{new_uuid()};
+  runtime.name = "Runtime " + runtime.id.value.substr(0, 8);
+  runtime.config = "{}";
+  if (auto const type = body.find("type"); type != body.end() && *type != "browser")
+    return Problem::invalid("type", "type must be \"browser\".");
+  if (auto const name = body.find("name"); name != body.end()) {
+    auto read = read_name(*name);
+    if (!read) return read.error();
+    runtime.name = std::move(*read);
+  }
+  if (auto const config = body.find("config"); config != body.end()) {
+    if (auto problem = check_config(*config)) return std::move(*problem);
+    runtime.config = to_text(*config);
+  }
+  if (auto const metadata = body.find("metadata"); metadata != body.end()) {
+    if (!metadata->is_object()) return Problem::invalid("metadata", "metadata must be an object.");
+    runtime.metadata = to_text(*metadata);
+  }
+  auto const named = body.find("spaceId");
+  if (named != body.end() && !named->is_string())
+    return Problem::invalid("spaceId", "spaceId must be an id or \"default\".");
+  auto const space =
+      find_space(parts, named == body.end() ? "default" : named->get_ref<std::string const&>());
+  if (!space) return space.error();
+  runtime.space = space->id;
+  runtime.created_at = runtime.updated_at = now();
+  return runtime;
+}
+
+awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
+  auto const range = read_range(call.query);
+  if (!range) co_return range.error();
+  RuntimeFilter filter;
+  if (auto const named = call.query.one("spaceId")) {
+    auto const space = find_space(parts, *named);
+    if (!space) co_return space.error();
+    filter.space = space->id.value;
+  }
+  auto statuses = call.query.all_of("status", {"active", "stopped", "failed"});
+  if (!statuses) co_return statuses.error();
+  filter.statuses = std::move(*statuses);
+
+  auto const slice = parts.store.runtimes(filter, *range);
+  std::vector<Json> rows;
+  for (auto const& runtime : slice.rows) rows.push_back(runtime_summary(runtime));
+  co_return json_reply(200, list_view(std::move(rows), slice.next()));
+}
+
+awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
+  auto const body = parse_object(call.request.body);
+  if (!body) co_return body.error();
+  auto const runtime = read_new_runtime(parts, *body);
+  if (!runtime) co_return runtime.error();
+  parts.store.add(*runtime);
+  co_return json_reply(201, runtime_view(*runtime));
+}
+
+net::HttpReply detail_reply(Parts& parts, Runtime const& runtime) {
+  return json_reply(200, runtime_detail(runtime, parts.runtimes.connect_url(runtime.id)));
+}
+
+awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
+  auto const runtime = find_runtime(parts, call);
+  if (!runtime) co_return runtime.error();
+  co_return detail_reply(parts, *runtime);
+}
+
+// A config replaces the stored one; idleTimeoutSeconds is part of it and wins when both are given.
+std::optional<Problem> apply_patch(Json const& body, Runtime& runtime) {
+  if (auto const name = body.find("name"); name != body.end()) {
+    auto read = read_name(*name);
+    if (!read) return read.error();
+    runtime.name = std::move(*read);
+  }
+  auto config = Json::parse(runtime.config);
+  if (auto const given = body.find("config"); given != body.end()) {
+    if (auto problem = check_config(*given)) return problem;
+    if (runtime.status == Status::active)
+      return Problem(
+          409, "runtime.not_stopped", "config can be changed only while it is stopped.",
+          "Stop the runtime first; name and idleTimeoutSeconds can be changed any time.");
+    config = *given;
+  }
+  if (auto const idle = body.find("idleTimeoutSeconds"); idle != body.end()) {
+    Json const alone{{"idleTimeoutSeconds", *idle}};
+    if (check_config(alone))
+      return Problem::invalid("idleTimeoutSeconds",
+                              "idleTimeoutSeconds must be a whole number of seconds, 0 for never.");
+    config["idleTimeoutSeconds"] = *idle;
+  }
+  runtime.config = to_text(config);
+  return std::nullopt;
+}
+
+awaitable<Outcome<net::HttpReply>> update(Parts& parts, Call const& call) {
+  auto found = find_runtime(parts, call);
+  if (!found) co_return found.error();
+  auto const body = parse_object(call.request.body);
+  if (!body) co_return body.error();
+  auto& runtime = *found;
+  if (auto problem = apply_patch(*body, runtime)) co_return std::move(*problem);
+  runtime.updated_at = now();
+  parts.store.update(runtime);
+  parts.runtimes.configure(runtime.id, plan_of(runtime.config));
+  co_return detail_reply(parts, runtime);
+}
+
+awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
+  auto const& id = call.parameters.at("runtimeId");
+  auto const removed = parts.runtimes.remove(RuntimeId{id});
+  if (!removed) co_return removed.error();
+  co_return json_reply(200, Json{{"id", id}, {"deleted", true}});
+}
+
+awaitable<Outcome<net::HttpReply>> start(Parts& parts, Call const& call) {
+  RuntimeId id{call.parameters.at("runtimeId")};
+  auto const started = co_await parts.runtimes.start(id);
+  if (!started) co_return started.error();
+  co_return json_reply(200, Json{{"runtimeId", id.value},
+                                 {"runId", started->run.value},
+                                 {"status", "active"},
+                                 {"connectUrl", started->connect_url.reveal()},
+                                 {"protocol", "cdp"},
+                                 {"started", started->started}});
+}
+
+awaitable<Outcome<net::HttpReply>> stop(Parts& parts, Call const& call) {
+  RuntimeId id{call.parameters.at("runtimeId")};
+  auto const stopped = co_await parts.runtimes.stop(id);
+  if (!stopped) co_return stopped.error();
+  co_return json_reply(200, Json{{"runtimeId", id.value},
+                                 {"runId", stopped->run.value},
+                                 {"status", "stopped"},
+                                 {"stopped", stopped->stopped}});
+}
+
+constexpr std::array kRows{
+    Operation{{"runtimes.list", "GET", "/v1/runtimes"}, list},
+    Operation{{"runtimes.create", "POST", "/v1/runtimes"}, create},
+    Operation{{"runtimes.get", "GET", "/v1/runtimes/{runtimeId}"}, get},
+    Operation{{"runtimes.update", "PATCH", "/v1/runtimes/{runtimeId}"}, update},
+    Operation{{"runtimes.delete", "DELETE", "/v1/runtimes/{runtimeId}"}, remove},
+    Operation{{"runtimes.start", "POST", "/v1/runtimes/{runtimeId}/start"}, start, true},
+    Operation{{"runtimes.stop", "POST", "/v1/runtimes/{runtimeId}/stop"}, stop},
+};
+
+}  // namespace
+
+std::span<Operation const> runtime_operations() {
+  return kRows;
+}
+
+}  // namespace bridge::local

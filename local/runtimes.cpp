@@ -1,0 +1,363 @@
+#include "local/runtimes.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/scope_exit.hpp"
+#include "base/uuid.hpp"
+#include "local/json.hpp"
+#include "local/token.hpp"
+
+namespace bridge::local {
+namespace {
+
+constexpr std::size_t kSecretBytes = 32;
+
+void remove_tree(std::filesystem::path const& path) {
+  // What a dying browser still holds stays behind; the scratch directory is emptied at the next
+  // start.
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);
+}
+
+Event lifecycle(RunId const& run, std::string_view status, Json const& data) {
+  Event event;
+  event.run = run;
+  event.time = now();
+  event.type = "runtime.lifecycle";
+  event.name = fmt::format("runtime.{}", status);
+  event.status = status;
+  event.data = to_text(data);
+  return event;
+}
+
+Problem host_unavailable(std::string message, std::string hint) {
+  return Problem(503, "runtime.host_unavailable", std::move(message), std::move(hint));
+}
+
+Problem not_started(Error const& error) {
+  return host_unavailable(error.text() + ".", "The backend's log says more at level debug.");
+}
+
+// A disk that fails must not leave a browser without an owner.
+template <class Write>
+Result<void> written(Write write) {
+  try {
+    write();
+    return Result<void>{};
+  } catch (StoreFailure const& failure) {
+    return Error{boost::system::errc::make_error_code(boost::system::errc::io_error),
+                 fmt::format("write the run down ({})", failure.what())};
+  }
+}
+
+}  // namespace
+
+/// One life of a runtime, from the first start call to the browser's end.
+struct Runtimes::Life {
+  Life(net::Loop& loop, Runtime const& row, ChromiumOptions options)
+      : runtime(row.id),
+        space(row.space),
+        run{new_uuid()},
+        log(fmt::format("local {}", row.id.value.substr(0, 8))),
+        secret(random_token(kSecretBytes)),
+        chromium(loop, std::move(options), log),
+        lock(run),
+        stop_wanted(loop.executor()),
+        idle_timer(loop.executor(), Clock::time_point::max()) {}
+
+  void touch() {
+    last_activity = now();
+    last_used = Clock::now();
+  }
+
+  RuntimeId runtime;
+  SpaceId space;
+  RunId run;
+  Log log;
+  Secret secret;
+  Secret connect_url;
+  Chromium chromium;
+  Lock lock;
+  Phase phase = Phase::starting;
+  Timestamp asked_at = now();
+  Timestamp started_at = asked_at;
+  Timestamp last_activity = asked_at;
+  Clock::time_point last_used = Clock::now();
+  std::chrono::seconds idle_timeout{0};
+  net::Signal stop_wanted;
+  asio::steady_timer idle_timer;
+  std::string reason;                 // why it ended: stop, idle_timeout, shutdown
+  std::optional<RunFailure> failure;  // or what broke it
+  std::size_t cdp_now = 0;
+  std::size_t cdp_total = 0;
+};
+
+Runtimes::Runtimes(net::Loop& loop, Store& store, RuntimesOptions options)
+    : loop_(loop),
+      store_(store),
+      options_(std::move(options)),
+      changed_(loop.executor()),
+      tasks_(loop.executor()) {
+  remove_tree(options_.scratch);
+}
+
+Runtimes::~Runtimes() = default;
+
+Runtimes::Life* Runtimes::find(RuntimeId const& id) const {
+  auto const found = lives_.find(id);
+  return found == lives_.end() ? nullptr : found->second.get();
+}
+
+Runtimes::Life* Runtimes::find(RunId const& id) const {
+  for (auto const& [runtime, life] : lives_)
+    if (life->run == id && life->phase == Phase::active) return life.get();
+  return nullptr;
+}
+
+awaitable<Outcome<Runtimes::Started>> Runtimes::start(RuntimeId id) {
+  auto const row = store_.runtime(id);
+  if (!row) co_return Problem::not_found("runtime", id.value);
+  ++starts_[id];
+  RunId begun;  // by this very call
+  bool waited = false;
+  for (;;) {
+    auto* const life = find(id);
+    if (life == nullptr) {
+      if (waited) co_return last_failure(id);
+      if (closing_) co_return host_unavailable("The local backend is shutting down.", "");
+      failures_.erase(id);
+      auto fresh = std::make_unique<Life>(loop_, *row, options_.chromium);
+      begun = fresh->run;
+      waited = true;
+      lives_.emplace(id, std::move(fresh));
+      tasks_.spawn("run", live(id));
+      continue;
+    }
+    if (life->phase == Phase::active) {
+      life->touch();
+      co_return Started{life->run, life->connect_url, life->run == begun};
+    }
+    waited = waited || life->phase == Phase::starting;
+    co_await changed_.wait();
+  }
+}
+
+Problem Runtimes::last_failure(RuntimeId const& id) const {
+  auto const found = failures_.find(id);
+  if (found != failures_.end()) return found->second;
+  return host_unavailable("The browser ended at once.", "Start it again.");
+}
+
+awaitable<Outcome<Runtimes::Stopped>> Runtimes::stop(RuntimeId id) {
+  if (!store_.runtime(id)) co_return Problem::not_found("runtime", id.value);
+  while (find(id) != nullptr && find(id)->phase == Phase::starting) co_await changed_.wait();
+  auto* const life = find(id);
+  if (life == nullptr) co_return Problem(409, "runtime.not_active", "The runtime is not active.");
+  bool const ours = life->phase == Phase::active;
+  RunId const run = life->run;
+  if (ours) {
+    life->reason = "stop";
+    life->stop_wanted.notify();
+  }
+  while (find(id) != nullptr && find(id)->run == run) co_await changed_.wait();
+  co_return Stopped{run, ours};
+}
+
+Outcome<void> Runtimes::remove(RuntimeId const& id) {
+  if (!store_.runtime(id)) return Problem::not_found("runtime", id.value);
+  if (find(id) != nullptr)
+    return Problem(409, "runtime.not_stopped", "The runtime is active.", "Stop it first.");
+  store_.remove(id);
+  failures_.erase(id);
+  starts_.erase(id);
+  remove_tree(options_.profiles / id.value);
+  return Outcome<void>{};
+}
+
+awaitable<void> Runtimes::stop_all() {
+  closing_ = true;
+  while (!lives_.empty()) {
+    for (auto const& [id, life] : lives_) {
+      if (life->reason.empty()) life->reason = "shutdown";
+      if (life->phase == Phase::starting) life->chromium.kill();
+      life->stop_wanted.notify();
+    }
+    co_await changed_.wait();
+  }
+  co_await tasks_.join();
+}
+
+void Runtimes::touch(RuntimeId const& id) {
+  if (auto* const life = find(id)) life->touch();
+}
+
+void Runtimes::configure(RuntimeId const& id, RuntimePlan const& plan) {
+  auto* const life = find(id);
+  if (life == nullptr) return;
+  life->idle_timeout = plan.idle_timeout;
+  life->idle_timer.cancel();
+}
+
+Secret Runtimes::connect_url(RuntimeId const& id) const {
+  auto const* const life = find(id);
+  if (life == nullptr || life->phase != Phase::active) return Secret();
+  return life->connect_url;
+}
+
+std::optional<Timestamp> Runtimes::last_activity(RuntimeId const& id) const {
+  auto const* const life = find(id);
+  if (life == nullptr) return std::nullopt;
+  return life->last_activity;
+}
+
+std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(
+    RunId const& run, std::string_view secret, Controller kind) {
+  auto* const life = find(run);
+  if (life == nullptr || !same_secret(secret, life->secret.reveal())) return std::monostate();
+  auto const granted = life->lock.acquire(kind, now());
+  if (auto const* const busy = std::get_if<Lock::Busy>(&granted)) return *busy;
+  life->touch();
+  return Admitted{std::get<Lock::Lease>(granted), life->chromium.devtools()};
+}
+
+void Runtimes::release(RunId const& run, Lock::Lease lease) {
+  auto* const life = find(run);
+  if (life != nullptr && life->lock.release(lease)) life->touch();
+}
+
+void Runtimes::count_cdp(RunId const& run, int change) {
+  auto* const life = find(run);
+  if (life == nullptr) return;
+  if (change > 0) {
+    ++life->cdp_now;
+    ++life->cdp_total;
+  } else {
+    --life->cdp_now;
+  }
+}
+
+std::vector<Runtimes::Snapshot> Runtimes::snapshot() const {
+  std::vector<Snapshot> all;
+  for (auto const& [id, life] : lives_) {
+    if (life->phase != Phase::active) continue;
+    auto const starts = starts_.find(id);
+    all.push_back({id, life->run, life->chromium.pid(), life->cdp_now, life->cdp_total,
+                   starts == starts_.end() ? 0 : starts->second});
+  }
+  return all;
+}
+
+// One life, begin to end. It is never cancelled: stop_all() asks, and stopping a browser is
+// bounded.
+awaitable<void> Runtimes::live(RuntimeId id) {
+  auto* const life = find(id);
+  auto const gone = scope_exit([this, &id] {
+    lives_.erase(id);
+    changed_.notify_all();
+  });
+  auto const row = store_.runtime(id);
+  if (!row) co_return;
+  auto const plan = plan_of(row->config);
+  auto const profile = profile_of(*life, plan);
+  auto begun = co_await launch(*life, plan);
+  if (begun) begun = written([&] { record_start(*life, plan); });
+  if (begun) {
+    changed_.notify_all();
+    co_await watch(*life);
+  } else if (!closing_) {
+    life->log.error("the browser did not start: {}", begun.error().text());
+    failures_.insert_or_assign(id, not_started(begun.error()));
+  }
+  life->phase = Phase::stopping;
+  co_await life->chromium.stop();
+  if (begun) {
+    auto const ended = written([&] { record_end(*life); });
+    if (!ended) life->log.error("{}", ended.error().text());
+  }
+  if (!plan.keep_profile) remove_tree(profile);
+}
+
+std::filesystem::path Runtimes::profile_of(Life const& life, RuntimePlan const& plan) const {
+  if (plan.keep_profile) return options_.profiles / life.runtime.value;
+  return options_.scratch / life.run.value;
+}
+
+awaitable<Result<void>> Runtimes::launch(Life& life, RuntimePlan const& plan) {
+  auto const profile = profile_of(life, plan);
+  std::error_code ec;
+  std::filesystem::create_directories(profile, ec);
+  if (ec)
+    co_return Error{error_code(ec.value(), boost::system::generic_category()),
+                    "create " + profile.string()};
+  co_return co_await life.chromium.start(profile, plan.viewport);
+}
+
+awaitable<void> Runtimes::watch(Life& life) {
+  auto const first =
+      co_await (life.chromium.exited() || life.stop_wanted.wait() || idle_for_long(life));
+  if (first.index() == 2) life.reason = "idle_timeout";
+  if (first.index() != 0) co_return;
+  auto const epitaph = life.chromium.epitaph();
+  life.failure = RunFailure{"local.browser_exited", epitaph + "."};
+}
+
+// Ends when nobody has used the runtime for its idle limit. A controller uses it as long as it
+// holds the lock.
+awaitable<void> Runtimes::idle_for_long(Life& life) {
+  for (;;) {
+    if (life.lock.held()) life.touch();
+    auto deadline = Clock::time_point::max();
+    if (life.idle_timeout.count() > 0) deadline = life.last_used + life.idle_timeout;
+    if (deadline <= Clock::now()) co_return;
+    life.idle_timer.expires_at(deadline);
+    co_await life.idle_timer.async_wait(no_throw);
+    // A changed limit cancels the timer as well; only the end of the watch cancels us.
+    auto const state = co_await asio::this_coro::cancellation_state;
+    if (state.cancelled() != asio::cancellation_type::none) co_return;
+  }
+}
+
+void Runtimes::record_start(Life& life, RuntimePlan const& plan) {
+  life.started_at = now();
+  life.connect_url =
+      Secret(fmt::format("{}/v1/cdp/{}/{}", origin_, life.run.value, life.secret.reveal()));
+  life.idle_timeout = plan.idle_timeout;
+  life.touch();
+
+  Run run;
+  run.id = life.run;
+  run.runtime = life.runtime;
+  run.space = life.space;
+  run.created_at = life.asked_at;
+  run.started_at = life.started_at;
+  Json data{{"reason", "start"}, {"browserVersion", life.chromium.product()}};
+  if (!plan.not_applied.empty()) {
+    data["notApplied"] = plan.not_applied;
+    life.log.warn("config without effect on the local backend: {}",
+                  fmt::join(plan.not_applied, ", "));
+  }
+  store_.begin_run(run, lifecycle(life.run, "started", data));
+  life.phase = Phase::active;
+  life.log.info("started, run {}", life.run.value);
+}
+
+void Runtimes::record_end(Life& life) {
+  Run run;
+  run.id = life.run;
+  run.runtime = life.runtime;
+  run.status = life.failure ? Status::failed : Status::stopped;
+  run.failure = life.failure;
+  Json data{{"reason", life.failure ? "browser_exited" : life.reason}};
+  if (life.failure) data["message"] = life.failure->message;
+  auto const event = lifecycle(life.run, to_text(run.status), data);
+  run.finished_at = event.time;
+  store_.end_run(run, run.status, event);
+  if (life.failure)
+    life.log.error("run {} failed: {}", life.run.value, life.failure->message);
+  else
+    life.log.info("stopped, run {} ({})", life.run.value, life.reason);
+}
+
+}  // namespace bridge::local

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/secret.hpp"
+#include "local/chromium.hpp"
+#include "local/errors.hpp"
+#include "local/lock.hpp"
+#include "local/store.hpp"
+#include "net/tasks.hpp"
+
+namespace bridge::local {
+
+struct RuntimesOptions {
+  ChromiumOptions chromium;
+  std::filesystem::path profiles;  ///< kept user data directories, one per runtime
+  std::filesystem::path scratch;   ///< the others, one per run; emptied when we begin
+};
+
+/// Starts and ends the Chromium of each runtime and writes down what happens to its runs. One life
+/// of a runtime is one run: one Chromium, one secret connectUrl, one lock.
+class Runtimes {
+ public:
+  Runtimes(net::Loop& loop, Store& store, RuntimesOptions options);
+  ~Runtimes();
+
+  /// "ws://127.0.0.1:PORT", in front of every connectUrl. Call before the first start.
+  void set_origin(std::string origin) { origin_ = std::move(origin); }
+
+  struct Started {
+    RunId run;
+    Secret connect_url;
+    bool started = false;  ///< this very call did it
+  };
+  /// Waits until the browser is usable. Calls for one runtime share one start; on an active one
+  /// they return its run.
+  awaitable<Outcome<Started>> start(RuntimeId id);
+
+  struct Stopped {
+    RunId run;
+    bool stopped = false;
+  };
+  /// Waits until the browser is gone. 409 runtime.not_active when there is none.
+  awaitable<Outcome<Stopped>> stop(RuntimeId id);
+
+  /// Removes it, its runs and its profile. 409 runtime.not_stopped while it is active.
+  [[nodiscard]] Outcome<void> remove(RuntimeId const& id);
+
+  /// Refuses new starts, ends every Chromium, waits. For the end of life.
+  awaitable<void> stop_all();
+
+  /// Somebody used this runtime: its idle time begins anew.
+  void touch(RuntimeId const& id);
+  /// A changed config: the idle limit of a running browser follows it.
+  void configure(RuntimeId const& id, RuntimePlan const& plan);
+
+  /// Empty while the runtime is not active.
+  [[nodiscard]] Secret connect_url(RuntimeId const& id) const;
+  [[nodiscard]] std::optional<Timestamp> last_activity(RuntimeId const& id) const;
+
+  /// What a controller that was let in needs to know.
+  struct Admitted {
+    Lock::Lease lease{};
+    net::Url devtools;
+  };
+  /// Takes the lock of an active run for `kind`. Lock::Busy when somebody else has it; none when
+  /// there is no such run or `secret` is not its own (the same answer: the address tells nothing
+  /// about runs).
+  [[nodiscard]] std::variant<std::monostate, Admitted, Lock::Busy> admit(RunId const& run,
+                                                                         std::string_view secret,
+                                                                         Controller kind);
+  /// Gives the lock back. Harmless when the run is over or the lease was given back before.
+  void release(RunId const& run, Lock::Lease lease);
+  /// Counts the CDP connections of a run: +1 when a relay begins, -1 when its last byte is through.
+  void count_cdp(RunId const& run, int change);
+
+  struct Snapshot {
+    RuntimeId runtime;
+    RunId run;
+    pid_t pid = 0;
+    std::size_t cdp_connections = 0;
+    std::size_t cdp_connections_total = 0;
+    std::size_t starts = 0;  ///< start calls for this runtime since the backend began
+  };
+  /// The active runtimes.
+  [[nodiscard]] std::vector<Snapshot> snapshot() const;
+
+ private:
+  enum class Phase { starting, active, stopping };
+  struct Life;
+
+  awaitable<void> live(RuntimeId id);
+  awaitable<Result<void>> launch(Life& life, RuntimePlan const& plan);
+  awaitable<void> watch(Life& life);
+  awaitable<void> idle_for_long(Life& life);
+  void record_start(Life& life, RuntimePlan const& plan);
+  void record_end(Life& life);
+  [[nodiscard]] std::filesystem::path profile_of(Life const& life, RuntimePlan const& plan) const;
+  [[nodiscard]] Problem last_failure(RuntimeId const& id) const;
+  [[nodiscard]] Life* find(RuntimeId const& id) const;
+  [[nodiscard]] Life* find(RunId const& id) const;
+
+  net::Loop& loop_;
+  Store& store_;
+  RuntimesOptions options_;
+  Log log_{"local"};
+  std::string origin_;
+  bool closing_ = false;
+  std::map<RuntimeId, std::unique_ptr<Life>> lives_;
+  std::map<RuntimeId, Problem> failures_;  // why the last start of a runtime came to nothing
+  std::map<RuntimeId, std::size_t> starts_;
+  net::Broadcast changed_;  // a life began, became usable or ended
+  net::Tasks tasks_;
+};
+
+}  // namespace bridge::local

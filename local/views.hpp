@@ -1,0 +1,25 @@
+#pragma once
+
+#include "base/secret.hpp"
+#include "local/json.hpp"
+#include "local/store.hpp"
+
+namespace bridge::local {
+
+// Stored rows as the contract's JSON objects.
+
+[[nodiscard]] Json space_view(Space const& space, bool with_environment);
+[[nodiscard]] Json runtime_summary(Runtime const& runtime);
+/// The summary with config and metadata.
+[[nodiscard]] Json runtime_view(Runtime const& runtime);
+/// The view with connectUrl and protocol; `connect_url` is empty while the runtime is not active.
+[[nodiscard]] Json runtime_detail(Runtime const& runtime, Secret const& connect_url);
+[[nodiscard]] Json run_summary(Run const& run);
+/// The summary with counts and usage.
+[[nodiscard]] Json run_view(Run const& run, std::int64_t events, Timestamp when);
+[[nodiscard]] Json event_view(Event const& event);
+
+/// {data, nextCursor}; `next` is what Slice::next() says.
+[[nodiscard]] Json list_view(std::vector<Json> rows, std::optional<std::int64_t> next);
+
+}  // namespace bridge::local
