@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+#include "config/env.hpp"
+
+namespace bridge {
+
+/// The daemon's answer to one control request, or the reason there is none.
+struct ControlAnswer {
+  int exit = 0;       ///< exit_code::ok, or what the verb should end with
+  std::string error;  ///< one line for stderr; empty when ok
+  std::string body;   ///< JSON when ok
+};
+
+/// Asks the running daemon of this user over its Unix socket. `POST` of a wake may take as long as
+/// the bridge's attach_timeout; the daemon bounds it.
+[[nodiscard]] ControlAnswer ask_daemon(config::Env const& env, std::string method,
+                                       std::string path);
+
+}  // namespace bridge

@@ -1,0 +1,308 @@
+#include "daemon/serve.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+
+#include "api/rest_platform.hpp"
+#include "base/version.hpp"
+#include "config/key.hpp"
+#include "config/paths.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/embedded.hpp"
+#include "daemon/locator.hpp"
+#include "daemon/port_owner.hpp"
+#include "systemd/notify.hpp"
+
+namespace bridge {
+namespace {
+
+/// One line on stderr for a start that failed, with what to do about it.
+int fail(int code, std::string_view what, std::string_view way_out) {
+  auto line = fmt::format("bctrl-bridge: {}", what);
+  if (!way_out.empty()) line += fmt::format(". {}", way_out);
+  fmt::print(stderr, "{}\n", log::redact(line));
+  return code;
+}
+
+void say(std::string_view text) {
+  fmt::print(stdout, "{}\n", text);
+  std::fflush(stdout);
+}
+
+Result<std::string> local_state_dir(config::Config const& config, config::Env const& env) {
+  if (config.local.in_memory) return std::string();
+  auto path = config.local.state_dir;
+  if (path.empty()) {
+    auto const base = config::state_dir(env);
+    if (!base) return base.error();
+    path = *base + "/local";
+  }
+  if (auto const made = config::make_private_dir(path); !made) return made.error();
+  return path;
+}
+
+/// Ends the process at the second signal, when the polite end takes too long.
+awaitable<int> wait_for_signal(asio::signal_set& signals) {
+  auto const [ec, number] = co_await signals.async_wait(no_throw);
+  co_return ec ? 0 : number;
+}
+
+awaitable<void> quit_at_second_signal(asio::signal_set& signals, std::string warning) {
+  auto const [ec, number] = co_await signals.async_wait(no_throw);
+  if (ec) co_return;
+  say(warning);
+  ::_exit(128 + number);
+}
+
+struct Reaching {
+  std::unique_ptr<net::TlsContext> tls;
+  net::Reach reach;
+};
+
+Result<Reaching> make_reach(config::Api const& api, config::Env const& env) {
+  Reaching out;
+  net::TlsOptions options;
+  options.ca_file = api.ca_file;
+  auto tls = net::TlsContext::make(options);
+  if (!tls) return tls.error();
+  out.tls = std::move(*tls);
+  auto proxies =
+      api.proxy.empty() ? net::ProxySettings::from_env(env) : net::ProxySettings::fixed(api.proxy);
+  if (!proxies) return proxies.error();
+  out.reach.tls = out.tls.get();
+  out.reach.proxies = std::move(*proxies);
+  return out;
+}
+
+/// What REST the bridges use: the embedded backend or the cloud.
+struct Backing {
+  std::unique_ptr<EmbeddedBackend> embedded;
+  std::unique_ptr<api::RestPlatform> platform;
+  BackendInfo info;
+};
+
+class Server {
+ public:
+  Server(config::Loaded const& loaded, config::Env const& env)
+      : config_(loaded.config), env_(env) {}
+
+  int run();
+
+ private:
+  std::optional<int> open_backing();
+  std::optional<int> open_local(api::RestOptions& rest);
+  std::optional<int> open_cloud(api::RestOptions& rest);
+  [[nodiscard]] bool needs_platform() const;
+  awaitable<void> live(Daemon& daemon, asio::signal_set& signals);
+  awaitable<void> watch_key(Daemon& daemon);
+  awaitable<void> ping_watchdog(Duration every);
+  void print_banner(Daemon& daemon) const;
+
+  config::Config const& config_;
+  config::Env const& env_;
+  net::Loop loop_;
+  Reaching reaching_;
+  Backing backing_;
+  systemd::Notifier notifier_{env_};
+  int exit_ = exit_code::ok;
+};
+
+bool Server::needs_platform() const {
+  return std::any_of(config_.bridges.begin(), config_.bridges.end(),
+                     [](config::Bridge const& bridge) { return bridge.runtime.has_value(); });
+}
+
+std::optional<int> Server::open_local(api::RestOptions& rest) {
+  auto const state = local_state_dir(config_, env_);
+  if (!state) return fail(exit_code::failure, state.error().text(), "");
+  auto embedded = EmbeddedBackend::start(config_.local, *state);
+  if (!embedded) {
+    bool const no_chromium = embedded.error().is(Errc::not_found);
+    return fail(no_chromium ? exit_code::configuration : exit_code::failure,
+                embedded.error().text(), "");
+  }
+  backing_.embedded = std::move(*embedded);
+  rest.base_url = backing_.embedded->base_url();
+  rest.key = backing_.embedded->key();
+  backing_.info.description =
+      fmt::format("local backend, real Chromium {}, nothing leaves this machine",
+                  backing_.embedded->chromium_version());
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_cloud(api::RestOptions& rest) {
+  config::KeySources sources;
+  sources.file = config_.api.key_file;
+  sources.base_url = config_.api.base_url;
+  sources.env = env_;
+  sources.input = &std::cin;
+  auto key = config::find_api_key(sources);
+  if (!key) return fail(exit_code::authentication, key.error().text(), "");
+  rest.base_url = config_.api.base_url;
+  rest.key = std::move(key->key);
+  log::write(LogLevel::info, fmt::format("API key from {}", key->source));
+  backing_.info.description =
+      fmt::format("BCTRL cloud at {}, key from {}", rest.base_url, key->source);
+  return std::nullopt;
+}
+
+std::optional<int> Server::open_backing() {
+  auto reaching = make_reach(config_.api, env_);
+  if (!reaching) return fail(exit_code::configuration, reaching.error().text(), "");
+  reaching_ = std::move(*reaching);
+  if (!needs_platform()) {
+    backing_.info.kind = "none";
+    backing_.info.description = "no backend: every bridge has a fixed upstream";
+    return std::nullopt;
+  }
+  bool const local = config_.backend == config::Backend::local;
+  api::RestOptions rest;
+  rest.timeout = config_.api.timeout;
+  rest.start_timeout = config_.api.start_timeout;
+  rest.retry_seed = static_cast<std::uint64_t>(::getpid());
+  if (auto const failed = local ? open_local(rest) : open_cloud(rest)) return failed;
+  backing_.info.kind = local ? "local" : "cloud";
+  backing_.info.base_url = rest.base_url;
+  auto platform = api::RestPlatform::make(loop_, reaching_.reach, std::move(rest));
+  if (!platform) return fail(exit_code::configuration, platform.error().text(), "");
+  backing_.platform = std::move(*platform);
+  return std::nullopt;
+}
+
+int Server::run() {
+  auto const run_dir = config::runtime_dir(env_);
+  if (!run_dir) return fail(exit_code::failure, run_dir.error().text(), "");
+  if (auto const made = config::make_private_dir(*run_dir); !made)
+    return fail(exit_code::failure, made.error().text(), "");
+  auto const socket = *run_dir + "/control.sock";
+  if (auto const fits = config::check_socket_path(socket); !fits)
+    return fail(exit_code::failure, fits.error().text(), "");
+  // Before anything is opened: what the other one holds would be refused with less clear words.
+  if (auto const other = socket_owner(socket))
+    return fail(exit_code::failure,
+                fmt::format("the daemon of this user runs already (pid {})", *other),
+                "`bctrl-bridge status` shows it; stop it, or set XDG_RUNTIME_DIR and "
+                "XDG_STATE_HOME to run another");
+  if (auto const failed = open_backing()) return *failed;
+
+  Daemon daemon(loop_, config_, reaching_.reach, backing_.platform.get(), backing_.info);
+  if (auto const bound = daemon.listen(socket); !bound) {
+    bool const in_use = bound.error().code == asio::error::address_in_use;
+    return fail(
+        exit_code::failure, bound.error().text(),
+        in_use ? "Stop that program, or set another port (port: 0 takes any free one)" : "");
+  }
+  auto const locator = Locator::write(*run_dir + "/bridges.json", daemon.locator_json());
+  if (!locator) return fail(exit_code::failure, locator.error().text(), "");
+
+  asio::signal_set signals(loop_.io(), SIGINT, SIGTERM, SIGHUP);
+  daemon.start();
+  print_banner(daemon);
+  notifier_.ready(backing_.info.description);
+  net::Tasks tasks(loop_.executor());
+  tasks.spawn("serve", live(daemon, signals));
+  loop_.run();
+  return exit_;
+}
+
+awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
+  net::Tasks helpers(loop_.executor());
+  if (auto const every = notifier_.watchdog_interval())
+    helpers.spawn("watchdog", ping_watchdog(*every));
+  if (backing_.info.kind == "cloud") helpers.spawn("key check", watch_key(daemon));
+  (void)co_await wait_for_signal(signals);
+  notifier_.stopping();
+  say("stopping; once more to end at once");
+  helpers.spawn(
+      "second signal",
+      quit_at_second_signal(signals, "ended at once: runtimes that were started may still run"));
+  auto const lines = co_await daemon.shut_down();
+  for (auto const& line : lines) say(line);
+  helpers.stop();
+  co_await helpers.join();
+}
+
+// A wrong key will not get better by waiting; an API that is down will.
+awaitable<void> Server::watch_key(Daemon& daemon) {
+  (void)daemon;
+  auto const who = co_await backing_.platform->whoami();
+  if (who) co_return;
+  auto const failure = failure_of(who.error(), "check the API key");
+  log::write(LogLevel::error, fmt::format("{}. {}", failure.text(), failure.way_out()));
+  if (failure.code != "AUTH") co_return;
+  exit_ = exit_code::authentication;
+  std::raise(SIGTERM);
+}
+
+awaitable<void> Server::ping_watchdog(Duration every) {
+  for (;;) {
+    notifier_.ping();
+    if (!co_await net::sleep_for(every)) co_return;
+  }
+}
+
+void Server::print_banner(Daemon& daemon) const {
+  std::string out = fmt::format("\nbctrl-bridge {}\n", version());
+  out += fmt::format("  {}\n", backing_.info.description);
+  auto const all = daemon.bridges();
+  for (auto const& listed : all) {
+    bool const boot = listed.bridge->config().start == config::Start::boot;
+    out += fmt::format("  {}  {}  (starts {})\n", listed.bridge->config().name, listed.http,
+                       boot ? "now" : "when the first client attaches");
+  }
+  auto const& http = all.front().http;
+  out += "\nPaste one of these:\n";
+  out +=
+      fmt::format("  Playwright  const browser = await chromium.connectOverCDP(\"{}\");\n", http);
+  out += fmt::format(
+      "  Puppeteer   const browser = await puppeteer.connect({{ browserURL: \"{}\" }});\n", http);
+  out += fmt::format("  curl        curl {}/json/version\n", http);
+  say(out);
+}
+
+awaitable<void> run_backend_alone(EmbeddedBackend& backend, asio::signal_set& signals) {
+  say(fmt::format(
+      "\nbctrl-bridge {}\n  local backend, real Chromium {}, nothing leaves this machine\n"
+      "  BCTRL_BASE_URL={}\n  any key that starts with local_ is accepted\n",
+      version(), backend.chromium_version(), backend.base_url()));
+  (void)co_await wait_for_signal(signals);
+  say("stopping");
+}
+
+}  // namespace
+
+int serve(config::Loaded const& loaded, config::Env const& env) {
+  std::signal(SIGPIPE, SIG_IGN);
+  log::setup(loaded.config.logging.level, loaded.config.logging.format);
+  return Server(loaded, env).run();
+}
+
+int serve_local(LocalVerb const& verb, config::Loaded const& loaded, config::Env const& env) {
+  std::signal(SIGPIPE, SIG_IGN);
+  log::setup(loaded.config.logging.level, loaded.config.logging.format);
+  auto config = loaded.config;
+  config.local.port = verb.port;
+  config.local.in_memory = config.local.in_memory || verb.in_memory;
+  if (!verb.state.empty()) config.local.state_dir = verb.state;
+  auto const state = local_state_dir(config, env);
+  if (!state) return fail(exit_code::failure, state.error().text(), "");
+  auto backend = EmbeddedBackend::start(config.local, *state);
+  if (!backend) {
+    bool const no_chromium = backend.error().is(Errc::not_found);
+    return fail(no_chromium ? exit_code::configuration : exit_code::failure, backend.error().text(),
+                "");
+  }
+  net::Loop loop;
+  asio::signal_set signals(loop.io(), SIGINT, SIGTERM, SIGHUP);
+  net::Tasks tasks(loop.executor());
+  tasks.spawn("local", run_backend_alone(**backend, signals));
+  loop.run();
+  return exit_code::ok;
+}
+
+}  // namespace bridge

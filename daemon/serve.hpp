@@ -1,0 +1,23 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "config/load.hpp"
+
+namespace bridge {
+
+/// `bctrl-bridge serve`: the daemon in the foreground, until SIGINT, SIGTERM or SIGHUP. Returns the
+/// exit code.
+[[nodiscard]] int serve(config::Loaded const& loaded, config::Env const& env);
+
+/// `bctrl-bridge local`: the local backend alone on a port, until the same signals.
+struct LocalVerb {
+  std::uint16_t port = 8787;
+  std::string state;  ///< directory; empty: the default one
+  bool in_memory = false;
+};
+[[nodiscard]] int serve_local(LocalVerb const& verb, config::Loaded const& loaded,
+                              config::Env const& env);
+
+}  // namespace bridge
