@@ -1,0 +1,43 @@
+# A thin front door over CMake's presets. `make run` and `make test` do everything, installs included.
+SHELL := /bin/bash
+BUILD := build/release
+ARGS ?=
+
+.PHONY: run test build deps e2e-deps clean unit e2e asan tsan lint format
+
+run: build ## build and run the daemon in the foreground; ARGS="--config my.yaml" are passed on
+	@exec $(BUILD)/bctrl-bridge serve $(ARGS)
+
+test: build e2e-deps ## every test: units, lints, end-to-end with real Chromium and real clients
+	ctest --preset release
+
+build: deps ## build/release/bctrl-bridge and the tests
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+	cmake --build --preset release
+
+deps: ## Debian packages the build and the local backend need (says which it installs)
+	@tools/install-deps.sh
+
+e2e-deps: ## npm packages of the end-to-end tests, from their lock file
+	@tools/install-npm.sh
+
+unit: build ## unit tests only
+	ctest --preset release --label-regex unit
+
+e2e: build e2e-deps ## end-to-end tests only
+	ctest --preset release --label-regex e2e
+
+asan: deps ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	cmake --preset asan && cmake --build --preset asan && ctest --preset asan --label-regex unit
+
+tsan: deps ## unit tests under ThreadSanitizer
+	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan --label-regex unit
+
+lint: build ## layer rules, coroutine traps, systemd units
+	ctest --preset release --label-regex lint
+
+format: ## clang-format over all sources
+	git ls-files '*.cpp' '*.hpp' | xargs clang-format -i
+
+clean:
+	rm -rf build tests/e2e/node_modules
