@@ -3,17 +3,22 @@ SHELL := /bin/bash
 BUILD := build/release
 ARGS ?=
 
-.PHONY: run test build deps e2e-deps clean unit e2e asan tsan lint format
+.PHONY: run test build all configure deps e2e-deps clean unit e2e asan tsan lint format
 
 run: build ## build and run the daemon in the foreground; ARGS="--config my.yaml" are passed on
 	@exec $(BUILD)/bctrl-bridge serve $(ARGS)
 
-test: build e2e-deps ## every test: units, lints, end-to-end with real Chromium and real clients
+test: all e2e-deps ## every test: units, lints, end-to-end with real Chromium and real clients
 	ctest --preset release
 
-build: deps ## build/release/bctrl-bridge and the tests
-	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
+build: configure ## build/release/bctrl-bridge
+	cmake --build --preset release --target bctrl-bridge
+
+all: configure ## the program and its tests
 	cmake --build --preset release
+
+configure: deps
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset release
 
 deps: ## Debian packages the build and the local backend need (says which it installs)
 	@tools/install-deps.sh
@@ -21,10 +26,10 @@ deps: ## Debian packages the build and the local backend need (says which it ins
 e2e-deps: ## npm packages of the end-to-end tests, from their lock file
 	@tools/install-npm.sh
 
-unit: build ## unit tests only
+unit: all ## unit tests only
 	ctest --preset release --label-regex unit
 
-e2e: build e2e-deps ## end-to-end tests only
+e2e: all e2e-deps ## end-to-end tests only
 	ctest --preset release --label-regex e2e
 
 asan: deps ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -33,7 +38,7 @@ asan: deps ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: deps ## unit tests under ThreadSanitizer
 	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan --label-regex unit
 
-lint: build ## layer rules, coroutine traps, systemd units
+lint: all ## layer rules, coroutine traps, systemd units
 	ctest --preset release --label-regex lint
 
 format: ## clang-format over all sources
