@@ -31,7 +31,8 @@ if(BRIDGE_SANITIZE)
     add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
     add_compile_options(-fno-sanitize-recover=all)
   else()
-    add_compile_options(-Wno-tsan)
+    # The frames of an optimised build again, see above.
+    add_compile_options(-Wno-tsan -Wno-mismatched-new-delete)
   endif()
 else()
   # Line numbers are what a stack trace needs; full debug information costs a third of the build.

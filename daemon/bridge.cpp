@@ -105,33 +105,40 @@ Bridge::Status Bridge::status() const {
 // ---- the upstream's life ----------------------------------------------------------------------
 
 awaitable<void> Bridge::life() {
-  auto url = co_await find_upstream();
-  if (draining_) {
-    fail(stopping());
+  auto opened = co_await open_upstream();
+  // A browser that has just died is known to us before the platform knows that its run is over.
+  for (unsigned tries = 0; !opened && joined_run_ && !draining_ && tries < timing_.rejoin_tries &&
+                           opened.error().code == "UPSTREAM_REFUSED";
+       ++tries) {
+    co_await net::sleep_for(timing_.rejoin_pause * (1U << tries));
+    opened = co_await open_upstream();
+  }
+  if (!opened || draining_) {
+    fail(draining_ ? stopping() : opened.error());
     co_return;
   }
-  if (!url) {
-    fail(std::move(url.error()));
-    co_return;
-  }
-  auto dialed = co_await dial(std::move(*url));
-  if (!dialed || draining_) {
-    fail(draining_ ? stopping() : dialed.error());
-    co_return;
-  }
-  upstream_ = std::move(*dialed);
+  upstream_ = std::move(*opened);
   leaving_because_.reset();
   changed_.notify_all();  // let_go() may wait for something to close
   co_await run_upstream();
 }
 
+awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::open_upstream() {
+  auto url = co_await find_upstream();
+  if (!url) co_return url.error();
+  if (draining_) co_return stopping();
+  co_return co_await dial(std::move(*url));
+}
+
 awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
   std::string address;
+  joined_run_ = false;
   if (config_.upstream) {
     address = config_.upstream->reveal();
   } else {
     auto begun = co_await keeper_->start();
     if (!begun) co_return begun.error();
+    joined_run_ = !begun->started;
     address = begun->connect_url.reveal();
   }
   auto url = net::parse_url(address);
@@ -275,8 +282,8 @@ awaitable<void> Bridge::let_go(Failure why) {
 awaitable<FailureOr<>> Bridge::stop_runtime() {
   co_await let_go(Failure("STOPPED", "the runtime was stopped"));
   if (!keeper_) co_return FailureOr<>{};
-  enter(BridgeState::closing,
-        "the runtime is being stopped");  // an attach waits: its start must not meet our stop
+  // An attach waits meanwhile: its start must not meet our stop.
+  enter(BridgeState::closing, "the runtime is being stopped");
   auto const back = scope_exit([this] { enter(BridgeState::cold, reason_); });
   auto stopped = co_await keeper_->stop();
   reason_ = stopped ? "[STOPPED] the runtime was stopped" : stopped.error().text();

@@ -37,6 +37,8 @@ class Bridge final : private cdp::MuxOut {
  public:
   /// How long this end is patient with the others.
   struct Timing {
+    unsigned rejoin_tries = 3;      ///< of a run that was open already and does not take us
+    Duration rejoin_pause = 250ms;  ///< before the first of them; doubles
     Duration dial = 30s;  ///< to connect to the runtime, and for its browser to say what it is
     Duration ping_every = 20s;
     Duration silence_max = 75s;  ///< three unanswered pings
@@ -111,6 +113,7 @@ class Bridge final : private cdp::MuxOut {
   [[nodiscard]] bool knows_browser() const { return mux_ && mux_->discovery().version().known(); }
 
   awaitable<void> life();
+  awaitable<FailureOr<std::unique_ptr<net::WsStream>>> open_upstream();
   awaitable<FailureOr<net::Url>> find_upstream();
   awaitable<FailureOr<net::Url>> discover(net::Url at);
   awaitable<FailureOr<std::unique_ptr<net::WsStream>>> dial(net::Url url);
@@ -139,6 +142,7 @@ class Bridge final : private cdp::MuxOut {
   std::optional<Failure> last_failure_;
   std::uint64_t wakes_ = 0;
   bool draining_ = false;
+  bool joined_run_ = false;                 // the last start found its run open
   std::optional<Failure> leaving_because_;  // we end the upstream ourselves, and why
 
   std::unique_ptr<net::WsStream> upstream_;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <list>
+#include <optional>
 #include <string>
 #include <utility>
 

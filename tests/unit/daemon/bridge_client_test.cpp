@@ -11,10 +11,6 @@ using Lines = std::vector<std::string>;
 
 namespace {
 
-std::string page_path(std::string_view id) {
-  return fmt::format("/devtools/page/{}", id);
-}
-
 /// A socket that can go in the middle of its handshake.
 Tcp::socket bare_handshake(Bench& bench) {
   Tcp::socket socket(bench.loop.io());
@@ -60,7 +56,7 @@ TEST_CASE("bridge: a client that leaves takes its sessions along, with or withou
   bench.upstream.add_target("T1", "page", "one");
   auto& a = bench.join();
   auto& b = bench.join();
-  auto& page = bench.join(page_path("T1"));
+  auto& page = bench.join("/devtools/page/T1");
   CHECK(bench.upstream.sessions() == 3);
   a.close();
   b.abort();
@@ -243,75 +239,4 @@ TEST_CASE("bridge: a full upstream pauses the reading of clients, not their writ
   bench.upstream.read(true);
   bench.until("all are answered", [&] { return client.received.size() == kCommands + 1; });
   CHECK_FALSE(bench.bridge.upstream_full());
-}
-
-// ---- page endpoints ---------------------------------------------------------------------------
-
-TEST_CASE("bridge: a page endpoint speaks without session ids") {
-  Bench bench;
-  bench.upstream.add_target("T1", "page", "one");
-  REQUIRE(bench.up().has_value());
-  auto& page = bench.join(page_path("T1"));
-  page.send(R"({"id":1,"method":"Test.echo"})");
-  bench.upstream.send(R"({"method":"Test.event","params":{},"sessionId":"S1"})");
-  bench.until("both came", [&] { return page.received.size() == 2; });
-  CHECK(page.got(R"({"id":1,"result":{"method":"Test.echo","params":{}}})"));
-  CHECK(page.got(R"({"method":"Test.event","params":{}})"));
-  CHECK(bench.upstream.count("Target.attachToTarget") == 1);
-}
-
-TEST_CASE("bridge: an unknown page is a 500 before the upgrade") {
-  Bench bench;
-  bench.upstream.add_target("T1", "page", "one");
-  REQUIRE(bench.up().has_value());
-  for (auto const* id : {"T2", "t1", "T1/", "T1?x", ""}) {
-    CAPTURE(id);
-    auto const refused = bench.refused(page_path(id));
-    CHECK(refused.status == 500);
-    CHECK(refused.body == fmt::format("No such target id: {}", id));
-  }
-  CHECK(bench.upstream.count("Target.attachToTarget") == 0);
-}
-
-TEST_CASE("bridge: the page of a sleeping runtime is unknown and wakes nobody") {
-  Bench bench;
-  CHECK(bench.refused(page_path("T1")).status == 500);
-  CHECK(bench.platform.calls.empty());
-}
-
-TEST_CASE("bridge: a page that closes while a client attaches to it is unknown") {
-  Bench bench;
-  bench.upstream.add_target("T1", "page", "one");
-  REQUIRE(bench.up().has_value());
-  bench.upstream.hold_attach = true;
-  auto& page = bench.knock(page_path("T1"));
-  bench.until("the attach is asked for",
-              [&] { return bench.upstream.count("Target.attachToTarget") == 1; });
-  bench.upstream.destroy_target("T1");
-  bench.upstream.release_attaches();
-  bench.until("it is refused", [&] { return page.status != 0; });
-  CHECK(page.status == 500);
-  CHECK(page.refused.body == "No such target id: T1");
-}
-
-TEST_CASE("bridge: a page that closes ends its sockets as Chrome does, without a close frame") {
-  Bench bench;
-  bench.upstream.add_target("T1", "page", "one");
-  bench.upstream.add_target("T2", "page", "two");
-  auto& browser = bench.join();
-  auto& one = bench.join(page_path("T1"));
-  auto& same = bench.join(page_path("T1"));
-  auto& two = bench.join(page_path("T2"));
-  bench.upstream.destroy_target("T1");
-  bench.until("both sockets end", [&] { return one.ended() && same.ended(); });
-  Lines const last_words{
-      R"({"method":"Inspector.detached","params":{"reason":"Render process gone."}})",
-      R"({"method":"Inspector.detached","params":{"reason":"target_closed"}})"};
-  CHECK(one.received == last_words);
-  CHECK(same.received == last_words);
-  CHECK(one.closed.code == 0);
-  CHECK(same.closed.code == 0);
-  CHECK_FALSE(two.ended());
-  CHECK_FALSE(browser.ended());
-  CHECK(bench.refused(page_path("T1")).status == 500);
 }

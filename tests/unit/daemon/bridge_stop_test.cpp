@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "tests/unit/daemon/bench.hpp"
 
 using namespace bridge;

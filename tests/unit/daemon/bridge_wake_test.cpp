@@ -121,6 +121,22 @@ TEST_CASE("bridge: an endpoint that cannot be opened is said as that") {
   }
 }
 
+// The browser dies, and a client is back before the platform knows that the run is over.
+TEST_CASE("bridge: a run that was open already and refuses us is asked for again") {
+  Bridge::Timing timing;
+  timing.rejoin_pause = 1ms;
+  Bench bench(bridge_config(), timing);
+  bench.join();
+  bench.upstream.refusal = json_error(503, R"({"code":"run.browser_host_unavailable"})");
+  bench.upstream.drop();
+  bench.until_state(BridgeState::cold);
+  auto const& client = bench.knock();
+  bench.until("the refused run is asked for again",
+              [&] { return bench.platform.count("start rt_1") >= 3; });
+  bench.upstream.refusal.reset();
+  bench.until("the client is in", [&] { return client.status == 101; });
+}
+
 TEST_CASE("bridge: an attach waits no longer than attach_timeout; the wake goes on") {
   auto config = bridge_config();
   config.attach_timeout = 30ms;

@@ -92,7 +92,7 @@ TEST_CASE("control: unknown bridges, paths and verbs are errors with a code") {
   DaemonBench bench;
   struct Row {
     char const* method;
-    char const* path;
+    std::string path;
     unsigned status;
     char const* code;
   };

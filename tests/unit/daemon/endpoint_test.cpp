@@ -42,7 +42,8 @@ TEST_CASE("endpoint: /json/version echoes the Host as it came, cold and live, an
     REQUIRE(bench.up().has_value());
     live = true;
   }
-  for (auto const* host : {"localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:9222", "a.localhost"}) {
+  for (std::string const host :
+       {"localhost", "LOCALHOST:1", "127.0.0.1", "[::1]:9222", "a.localhost"}) {
     CAPTURE(host);
     auto const reply = bench.with_host("/json/version", host);
     CHECK(reply.status == 200);
@@ -68,7 +69,7 @@ TEST_CASE("endpoint: without a Host header the address is our own") {
 TEST_CASE("endpoint: the forms of a route that Chrome takes, and those it does not") {
   Bench bench;
   struct Row {
-    char const* target;
+    std::string target;
     unsigned status;
     char const* body;  ///< of an error
   };
@@ -107,7 +108,7 @@ TEST_CASE("endpoint: the forms of a route that Chrome takes, and those it does n
 
 TEST_CASE("endpoint: the method does not matter to a read") {
   Bench bench;
-  for (auto const* method : {"GET", "POST", "PUT", "DELETE", "OPTIONS"}) {
+  for (std::string const method : {"GET", "POST", "PUT", "DELETE", "OPTIONS"}) {
     CAPTURE(method);
     CHECK(bench.ask(method, "/json/version").status == 200);
   }
@@ -168,7 +169,7 @@ TEST_CASE("endpoint: /json/new takes PUT only, and an address percent-encoded up
   CHECK(refused.body ==
         "Using unsafe HTTP verb GET to invoke /json/new. This action supports only PUT verb.");
   struct Row {
-    char const* target;
+    std::string target;
     char const* url;
   };
   for (auto const& row : {
@@ -209,7 +210,7 @@ TEST_CASE("endpoint: close and activate answer as Chrome does") {
   auto const closed = bench.get("/json/close/T1");
   CHECK(closed.status == 200);
   CHECK(closed.body == "Target is closing");
-  for (auto const* id : {"T1", "", "t2", "T2/", "a/b"}) {
+  for (std::string const id : {"T1", "", "t2", "T2/", "a/b"}) {
     CAPTURE(id);
     auto const again = bench.get(fmt::format("/json/close/{}", id));
     CHECK(again.status == 404);
@@ -259,7 +260,7 @@ TEST_CASE("endpoint: the browser is reached by its path, as a prefix, and by sho
     bench.join(alias);
   }
   CHECK(bench.upstream.count("Target.attachToBrowserTarget") == 7);
-  for (auto const* other :
+  for (std::string const other :
        {"/json/version", "/devtools/browser/00000000-0000-4000-8000-000000000000",
         "/devtools/worker/x", "/devtools"}) {
     CAPTURE(other);

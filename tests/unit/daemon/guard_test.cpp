@@ -50,7 +50,7 @@ std::optional<net::HttpReply> forged(net::HttpHeaders headers, Names const& allo
 
 // design note local-endpoint 2.3
 TEST_CASE("guard: hosts that are this machine beyond doubt pass") {
-  for (auto const* value :
+  for (std::string const value :
        {"localhost", "LOCALHOST", "localhost.", "x.localhost", "localhost:1", "localhost:65535",
         "127.0.0.1", "127.0.0.1:9222", "0.0.0.0", "8.8.8.8", "192.168.1.7:80", "[::1]",
         "[::1]:9222", "[fe80::1]", "127.1", "2130706433", "0x7f000001", "127.0.0.1.", ""}) {
@@ -61,7 +61,7 @@ TEST_CASE("guard: hosts that are this machine beyond doubt pass") {
 }
 
 TEST_CASE("guard: hosts that a name server decides about are refused") {
-  for (auto const* value :
+  for (std::string const value :
        {"example.com", "my-laptop", "host.docker.internal", "localhost6", "localhost.localdomain",
         "127.0.0.1.nip.io", "::1", "localhost:99999", "localhost:x", "127.0.0.1:65536",
         "127.0.0.1:-1", "[::1", "[::1]x", "[127.0.0.1]", ".localhost", "evil.com:9222",
@@ -109,7 +109,7 @@ TEST_CASE("guard: the Host header does not make an origin our own") {
 }
 
 TEST_CASE("guard: every other origin is refused, with the setting that would allow it") {
-  for (auto const* value :
+  for (std::string const value :
        {"http://localhost:9222", "https://127.0.0.1:9222", "http://127.0.0.1",
         "http://127.0.0.1:9223", "null", "", "file://", "devtools://devtools",
         "https://chrome-devtools-frontend.appspot.com", "chrome-extension://abc"}) {
@@ -147,7 +147,7 @@ TEST_CASE("guard: a page of another site cannot open, close or activate a target
   CHECK_FALSE(forged({{"Sec-Fetch-Site", "none"}}).has_value());
   CHECK_FALSE(forged({{"Sec-Fetch-Site", "same-origin"}}).has_value());
   CHECK_FALSE(forged({{"Origin", "http://127.0.0.1:9222"}}).has_value());
-  for (auto const* site : {"cross-site", "same-site", "Cross-Site"}) {
+  for (std::string const site : {"cross-site", "same-site", "Cross-Site"}) {
     CAPTURE(site);
     auto const refused = forged({{"Sec-Fetch-Site", site}});
     REQUIRE(refused.has_value());

@@ -19,7 +19,7 @@ struct Bench : test::DaemonBench {
 
 TEST_CASE("service: health routes answer in a word") {
   Bench bench;
-  for (auto const* target : {"/livez", "/healthz", "/readyz", "/readyz?verbose"}) {
+  for (std::string const target : {"/livez", "/healthz", "/readyz", "/readyz?verbose"}) {
     CAPTURE(target);
     auto const reply = bench.get(target);
     CHECK(reply.status == 200);
@@ -76,7 +76,7 @@ TEST_CASE("service: clients attach below the prefix") {
 
 TEST_CASE("service: an unknown bridge is not found, and no prefix of a name is the name") {
   Bench bench;
-  for (auto const* target : {"/b/none/json", "/b/mai/json", "/b/mainx/json", "/b/", "/b"}) {
+  for (std::string const target : {"/b/none/json", "/b/mai/json", "/b/mainx/json", "/b/", "/b"}) {
     CAPTURE(target);
     CHECK(bench.get(target).status == 404);
   }
@@ -84,7 +84,7 @@ TEST_CASE("service: an unknown bridge is not found, and no prefix of a name is t
 
 TEST_CASE("service: a foreign Host is refused on every route") {
   Bench bench;
-  for (auto const* target : {"/livez", "/nope", "/b/main/json", "/b/none"}) {
+  for (std::string const target : {"/livez", "/nope", "/b/main/json", "/b/none"}) {
     CAPTURE(target);
     auto const request = fmt::format("GET {} HTTP/1.1\r\nHost: evil.com\r\n\r\n", target);
     CHECK(test::ask_raw(bench.loop, bench.service_port(), request).status == 500);
