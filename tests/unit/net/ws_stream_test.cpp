@@ -145,6 +145,7 @@ TEST_CASE("ws_stream: a thousand messages of one receive are all delivered and a
   bench.run([&]() -> awaitable<void> {
     co_await bench.peer.send(bytes + close_frame(1000, "", true));
     back = co_await bench.peer.read_to_end();
+    bench.peer.close();
   });
   auto const events = client_reads(back);
   REQUIRE(events.size() == 1001);
@@ -192,6 +193,7 @@ TEST_CASE("ws_stream: a paused receiver makes the peer wait, and loses nothing")
     co_await tasks.join();
     co_await bench.peer.send(close_frame(1000, "", true));
     (void)co_await bench.peer.read_to_end();
+    bench.peer.close();
   });
   CHECK(bench.side.count == 400);
   CHECK(bench.side.received == 400 * message.size());
