@@ -132,7 +132,8 @@ std::string ok(std::string_view body) {
 /// A path of its own in the temporary folder.
 struct SocketPath {
   explicit SocketPath(std::string_view name)
-      : text("/tmp/bridge-test-" + std::to_string(::getpid()) + "-" + std::string(name)) {
+      : text(std::filesystem::temp_directory_path().string() + "/bridge-test-" +
+             std::to_string(::getpid()) + "-" + std::string(name)) {
     std::filesystem::remove(text);
   }
   SocketPath(SocketPath const&) = delete;
