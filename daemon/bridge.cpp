@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "api/json.hpp"
 #include "base/scope_exit.hpp"
 #include "base/uuid.hpp"
 #include "cdp/errors.hpp"
-#include "cdp/json_scan.hpp"
 #include "config/units.hpp"
 #include "daemon/refusal.hpp"
-#include "net/http_client.hpp"
+#include "daemon/upstream.hpp"
 
 namespace bridge {
 namespace {
@@ -127,7 +125,7 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::open_upstream() {
   auto url = co_await find_upstream();
   if (!url) co_return url.error();
   if (draining_) co_return stopping();
-  co_return co_await dial(std::move(*url));
+  co_return co_await connect_upstream(loop_, reach_, config_.limits, std::move(*url), timing_.dial);
 }
 
 awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
@@ -143,47 +141,7 @@ awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
   }
   auto url = net::parse_url(address);
   if (!url) co_return Failure("UPSTREAM_REFUSED", "the runtime's address is not usable");
-  if (url->is_ws()) co_return std::move(*url);
-  co_return co_await discover(std::move(*url));
-}
-
-// An http address names a debugging port: its /json/version has the browser's WebSocket address.
-awaitable<FailureOr<net::Url>> Bridge::discover(net::Url at) {
-  net::HttpClient http(loop_, reach_, 1 << 20);
-  net::HttpRequest request;
-  request.method = "GET";
-  auto const from = at.with_target("/json/version");
-  auto reply = co_await http.send(from, std::move(request), timing_.dial);
-  if (!reply) co_return Failure("UPSTREAM_REFUSED", reply.error().text());
-  auto const raw = cdp::find_member(reply->body, "webSocketDebuggerUrl");
-  auto url = net::parse_url(raw ? cdp::decode_string(*raw) : std::string());
-  if (reply->status != 200 || !url || !url->is_ws())
-    co_return Failure("UPSTREAM_REFUSED",
-                      fmt::format("{}/json/version names no browser", at.origin()));
-  // The browser may call itself by another name than the one that leads to it (a tunnel, a
-  // container).
-  url->host = at.host;
-  url->port = at.port;
-  url->scheme = at.tls() ? "wss" : "ws";
   co_return std::move(*url);
-}
-
-awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::dial(net::Url url) {
-  net::WsLimits limits;
-  limits.message_max = config_.limits.upstream_message;
-  limits.queue_max = std::numeric_limits<std::size_t>::max();  // bounded by not reading clients,
-                                                               // see upstream_full()
-  limits.check_utf8 = false;
-  auto const origin = url.origin();
-  auto dialed = co_await net::dial_ws(loop_, std::move(url), reach_, limits, timing_.dial);
-  if (auto* ws = std::get_if<std::unique_ptr<net::WsStream>>(&dialed)) co_return std::move(*ws);
-  if (auto* error = std::get_if<Error>(&dialed))
-    co_return Failure("UPSTREAM_REFUSED", error->text());
-  auto const& refused = std::get<net::UpgradeRefused>(dialed);
-  auto const error = api::read_error(refused.status, refused.body);
-  auto failure = failure_of(error, fmt::format("connect to {}", origin));
-  if (failure.code != "CONTROLLER_BUSY") failure.code = "UPSTREAM_REFUSED";
-  co_return failure;
 }
 
 awaitable<void> Bridge::run_upstream() {
@@ -267,6 +225,7 @@ awaitable<void> Bridge::let_go(Failure why) {
     bool const open = upstream_ && state_ != BridgeState::closing;
     if (open && !leaving_because_) {
       leaving_because_ = why;
+      mux_->lose_upstream();  // each command in flight gets its one answer, before the close frame
       for (auto const& [who, client] : clients_)
         client->ws().close(net::ws_code::going_away, close_reason(why));
       upstream_->close(net::ws_code::normal, "");
@@ -353,8 +312,8 @@ awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
 
 awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string target) {
   // Tabs die with their run: a page address of a sleeping runtime leads nowhere and wakes nobody.
-  bool const known = target.empty() || discovery().find(target) != nullptr;
-  if (!known) {
+  auto const known = [&] { return target.empty() || discovery().find(target) != nullptr; };
+  if (state_ != BridgeState::waking && !known()) {
     co_await exchange.reply(no_such_target(target));
     co_return;
   }
@@ -362,6 +321,10 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
   if (!admitted) {
     log_.info("attach refused: {}", admitted.error().text());
     co_await exchange.reply(refusal(admitted.error()));
+    co_return;
+  }
+  if (!known()) {
+    co_await exchange.reply(no_such_target(target));
     co_return;
   }
   ClientId const who{++last_client_};

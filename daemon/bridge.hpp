@@ -115,8 +115,6 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> life();
   awaitable<FailureOr<std::unique_ptr<net::WsStream>>> open_upstream();
   awaitable<FailureOr<net::Url>> find_upstream();
-  awaitable<FailureOr<net::Url>> discover(net::Url at);
-  awaitable<FailureOr<std::unique_ptr<net::WsStream>>> dial(net::Url url);
   awaitable<void> run_upstream();
   awaitable<std::string> heartbeat();
   awaitable<void> send_clients_away(std::uint16_t code, std::string reason);

@@ -7,6 +7,8 @@
 namespace bridge {
 namespace {
 
+constexpr int kFreePortTries = 10;
+
 net::HttpServerLimits bridge_port_limits(config::Bridge const& config) {
   net::HttpServerLimits limits;
   limits.connections_max =
@@ -52,11 +54,16 @@ Result<void> Daemon::listen_loopback(net::HttpServer& server, std::uint16_t port
     if (!owner.empty()) error.doing += fmt::format(" (taken by {})", owner);
     return error;
   };
-  auto const v4 = server.listen("127.0.0.1", port);
-  if (!v4) return explain(v4.error());
-  auto const v6 = server.listen("::1", server.port());
-  if (v6 || no_such_family(v6.error().code)) return {};
-  return explain(v6.error());
+  for (int tries = 1;; ++tries) {
+    auto const v4 = server.listen("127.0.0.1", port);
+    if (!v4) return explain(v4.error());
+    auto const v6 = server.listen("::1", server.port());
+    if (v6 || no_such_family(v6.error().code)) return {};
+    // A port the kernel chose for one family may be taken in the other.
+    bool const other_port_helps = port == 0 && v6.error().code == asio::error::address_in_use;
+    if (!other_port_helps || tries == kFreePortTries) return explain(v6.error());
+    server.forget_listeners();
+  }
 }
 
 Result<void> Daemon::listen(std::string const& control_socket) {

@@ -230,6 +230,11 @@ Result<void> HttpServer::listen_unix(std::string const& path) {
   return {};
 }
 
+void HttpServer::forget_listeners() {
+  acceptors_.clear();
+  port_ = 0;
+}
+
 void HttpServer::start() {
   for (auto const& acceptor : acceptors_) tasks_.spawn(name_ + " accept", accept_loop(*acceptor));
 }

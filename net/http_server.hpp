@@ -81,6 +81,8 @@ class HttpServer {
   /// Binds a Unix socket, mode 0600. A socket file nobody answers on is replaced; a live one is an
   /// error.
   Result<void> listen_unix(std::string const& path);
+  /// Takes back every listen(), before start().
+  void forget_listeners();
   /// The port of the first TCP listener.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 

@@ -20,7 +20,10 @@ class PlainStream final : public ByteStream {
   // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer.
   awaitable<Result<std::span<char>>> receive() override {
     for (;;) {
-      if (!more_) {
+      if (more_) {
+        // A peer that sends faster than we read must not keep the writers from what it caused.
+        co_await asio::post(socket_.get_executor(), no_throw);
+      } else {
         auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw);
         if (waited) co_return Error(waited, "read");
       }

@@ -110,7 +110,7 @@ bool WsStream::send(std::span<std::string_view const> pieces, WsOpcode kind) {
   auto const length =
       std::accumulate(pieces.begin(), pieces.end(), std::size_t{0},
                       [](std::size_t sum, std::string_view piece) { return sum + piece.size(); });
-  if (out_.bytes() + length > limits_.queue_max) return false;
+  if (out_.bytes() > limits_.queue_max) return false;
   put_frame(kind, pieces, length);
   return true;
 }

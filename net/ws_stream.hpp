@@ -15,7 +15,7 @@ namespace bridge::net {
 
 struct WsLimits {
   std::size_t message_max = 64ULL << 20;  ///< larger incoming messages end the stream with 1009
-  std::size_t queue_max = 64ULL << 20;    ///< bytes waiting to be sent; send() refuses above it
+  std::size_t queue_max = 64ULL << 20;    ///< send() refuses while more bytes than this wait
   bool check_utf8 = true;  ///< off only for a trusted upstream: Chrome sends valid text
 };
 
@@ -53,8 +53,8 @@ class WsStream {
   /// once.
   awaitable<Error> run(WsReceiver& to);
 
-  /// Queues one message made of `pieces`. False when the queue would pass its limit; nothing is
-  /// queued then.
+  /// Queues one message made of `pieces`, however long. False while what waits already is over the
+  /// limit; nothing is queued then.
   [[nodiscard]] bool send(std::span<std::string_view const> pieces, WsOpcode kind = WsOpcode::text);
   [[nodiscard]] bool send(std::string_view text) { return send(std::span(&text, 1)); }
   void ping();

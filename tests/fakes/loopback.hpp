@@ -19,6 +19,7 @@ struct SocketPair {
     Tcp::acceptor acceptor(loop.io(), Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
     far.connect(acceptor.local_endpoint());
     acceptor.accept(near);
+    near.set_option(asio::socket_base::receive_buffer_size(1 << 20));  // bursts arrive as bursts
   }
   /// `near`, wrapped. It is gone from the pair then.
   [[nodiscard]] std::unique_ptr<net::ByteStream> take_near(net::Loop& loop) {

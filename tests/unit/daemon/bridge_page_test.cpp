@@ -46,6 +46,24 @@ TEST_CASE("bridge: the page of a sleeping runtime is unknown and wakes nobody") 
   CHECK(bench.platform.calls.empty());
 }
 
+TEST_CASE("bridge: a page asked for while the runtime wakes is looked for when it is awake") {
+  Bench bench;
+  bench.upstream.add_target("T1", "page", "one");
+  bench.platform.hold("start");
+  bench.knock();
+  bench.until_state(BridgeState::waking);
+  auto& known = bench.knock(page_path("T1"));
+  auto& unknown = bench.knock(page_path("T2"));
+  test::settle(bench.loop);
+  CHECK(known.status == 0);
+  CHECK(unknown.status == 0);
+  bench.platform.release("start");
+  bench.until("both have an answer", [&] { return known.status != 0 && unknown.status != 0; });
+  CHECK(known.status == 101);
+  CHECK(unknown.status == 500);
+  CHECK(unknown.refused.body == "No such target id: T2");
+}
+
 TEST_CASE("bridge: a page that closes while a client attaches to it is unknown") {
   Bench bench;
   bench.upstream.add_target("T1", "page", "one");

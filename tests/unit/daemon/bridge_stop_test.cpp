@@ -25,6 +25,18 @@ TEST_CASE("bridge: stop sends clients away with 1001, lets go of the upstream, s
   CHECK(bench.bridge.status().run == RunId("run_2"));
 }
 
+TEST_CASE("bridge: a stop answers what is in flight before it closes the clients") {
+  Bench bench;
+  auto& client = bench.join();
+  client.send(R"({"id":7,"method":"Test.never"})");
+  bench.until("it is in flight", [&] { return bench.bridge.status().pending == 1; });
+  REQUIRE(bench.stop_runtime().has_value());
+  bench.until("it is closed", [&] { return client.ended(); });
+  CHECK(client.closed.code == net::ws_code::going_away);
+  REQUIRE(client.received.size() == 1);
+  CHECK(client.received[0].starts_with(R"({"id":7,"error":)"));
+}
+
 TEST_CASE("bridge: stop also stops a run that somebody else had started") {
   Bench bench;
   bench.platform.open_run(bench.platform.add_runtime("main"));

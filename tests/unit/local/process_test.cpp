@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <iostream>
 
 #include "net/tasks.hpp"
 #include "process_tree.hpp"
@@ -91,6 +92,7 @@ TEST_CASE("process: our secrets and systemd's variables are not inherited") {
 }
 
 TEST_CASE("process: a program that cannot be executed says so") {
+  std::cout.flush();  // ThreadSanitizer's _exit() writes out what the child inherits of it
   net::Loop loop;
   auto const process = Process::spawn(loop, "/nonexistent", {}).value();
   test::run(loop, [](Process& p) -> awaitable<void> {

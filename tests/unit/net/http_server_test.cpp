@@ -461,6 +461,18 @@ TEST_CASE("http_server: addresses that cannot be used are named with the reason"
   CHECK(second.listen("192.0.2.1", 1).error().text().starts_with("listen on 192.0.2.1:1: "));
 }
 
+TEST_CASE("http_server: forgotten listeners leave their port to others") {
+  Loop loop;
+  Handler handler(loop);
+  HttpServer first(loop, handler, {}, "first");
+  REQUIRE(first.listen("127.0.0.1", 0).has_value());
+  auto const port = first.port();
+  first.forget_listeners();
+  CHECK(first.port() == 0);
+  HttpServer second(loop, handler, {}, "second");
+  CHECK(second.listen("127.0.0.1", port).has_value());
+}
+
 TEST_CASE("http_server: both loopback families may share a port") {
   Loop loop;
   Handler handler(loop);

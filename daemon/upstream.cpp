@@ -1,0 +1,69 @@
+#include "daemon/upstream.hpp"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "api/json.hpp"
+#include "cdp/json_scan.hpp"
+#include "net/http_client.hpp"
+
+namespace bridge {
+namespace {
+
+awaitable<FailureOr<net::Url>> discover(net::Loop& loop, net::Reach const& reach, net::Url at,
+                                        Duration limit) {
+  net::HttpClient http(loop, reach, 1 << 20);
+  net::HttpRequest request;
+  request.method = "GET";
+  auto const from = at.with_target("/json/version");
+  auto reply = co_await http.send(from, std::move(request), limit);
+  if (!reply) co_return Failure("UPSTREAM_REFUSED", reply.error().text());
+  auto const raw = cdp::find_member(reply->body, "webSocketDebuggerUrl");
+  auto url = net::parse_url(raw ? cdp::decode_string(*raw) : std::string());
+  if (reply->status != 200 || !url || !url->is_ws())
+    co_return Failure("UPSTREAM_REFUSED",
+                      fmt::format("{}/json/version names no browser", at.origin()));
+  // The browser may call itself by another name than the one that leads to it (a tunnel, a
+  // container).
+  url->host = at.host;
+  url->port = at.port;
+  url->scheme = at.tls() ? "wss" : "ws";
+  co_return std::move(*url);
+}
+
+awaitable<FailureOr<std::unique_ptr<net::WsStream>>> dial(net::Loop& loop, net::Reach const& reach,
+                                                          config::Limits const& limits,
+                                                          net::Url url, Duration limit) {
+  net::WsLimits ws_limits;
+  ws_limits.message_max = limits.upstream_message;
+  // Bounded by not reading the clients, see Bridge::upstream_full().
+  ws_limits.queue_max = std::numeric_limits<std::size_t>::max();
+  ws_limits.check_utf8 = false;
+  auto const origin = url.origin();
+  auto dialed = co_await net::dial_ws(loop, std::move(url), reach, ws_limits, limit);
+  if (auto* ws = std::get_if<std::unique_ptr<net::WsStream>>(&dialed)) co_return std::move(*ws);
+  if (auto* error = std::get_if<Error>(&dialed))
+    co_return Failure("UPSTREAM_REFUSED", error->text());
+  auto const& refused = std::get<net::UpgradeRefused>(dialed);
+  auto const error = api::read_error(refused.status, refused.body);
+  auto failure = failure_of(error, fmt::format("connect to {}", origin));
+  if (failure.code != "CONTROLLER_BUSY") failure.code = "UPSTREAM_REFUSED";
+  co_return failure;
+}
+
+}  // namespace
+
+awaitable<FailureOr<std::unique_ptr<net::WsStream>>> connect_upstream(net::Loop& loop,
+                                                                      net::Reach const& reach,
+                                                                      config::Limits const& limits,
+                                                                      net::Url at, Duration limit) {
+  if (!at.is_ws()) {
+    auto found = co_await discover(loop, reach, std::move(at), limit);
+    if (!found) co_return found.error();
+    at = std::move(*found);
+  }
+  co_return co_await dial(loop, reach, limits, std::move(at), limit);
+}
+
+}  // namespace bridge

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <memory>
+
+#include "config/config.hpp"
+#include "daemon/failure.hpp"
+#include "net/dial.hpp"
+
+namespace bridge {
+
+/// Opens the CDP connection to a runtime, which takes its controller lock. `at` is a WebSocket
+/// address, or the http address of a debugging port whose /json/version names one. `limit` bounds
+/// each of the two steps. The failure's code is CONTROLLER_BUSY or UPSTREAM_REFUSED; its text holds
+/// no part of the address beyond the origin.
+awaitable<FailureOr<std::unique_ptr<net::WsStream>>> connect_upstream(net::Loop& loop,
+                                                                      net::Reach const& reach,
+                                                                      config::Limits const& limits,
+                                                                      net::Url at, Duration limit);
+
+}  // namespace bridge
