@@ -17,6 +17,19 @@ Outcome<Space> find_space(Parts& parts, std::string const& named) {
   return std::move(*space);
 }
 
+Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Query const& query) {
+  RuntimeFilter filter;
+  if (auto const named = query.one("spaceId")) {
+    auto const space = find_space(parts, *named);
+    if (!space) return space.error();
+    filter.space = space->id.value;
+  }
+  auto statuses = query.all_of("status", {"active", "stopped", "failed"});
+  if (!statuses) return statuses.error();
+  filter.statuses = std::move(*statuses);
+  return filter;
+}
+
 Outcome<Range> read_range(Query const& query) {
   auto const page = read_page(query);
   if (!page) return page.error();

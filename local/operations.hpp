@@ -48,6 +48,9 @@ struct Operation {
 /// A space named by a body or query: an id, or "default"; 404 space.not_found.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, std::string const& named);
 
+/// The spaceId and status by which lists of runtimes and of runs are narrowed.
+[[nodiscard]] Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Query const& query);
+
 /// Range of the rows a list call asks for.
 [[nodiscard]] Outcome<Range> read_range(Query const& query);
 

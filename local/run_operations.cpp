@@ -18,21 +18,10 @@ std::optional<Run> find_run(Parts& parts, Call const& call) {
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  RunFilter filter;
-  filter.runtime = call.query.one("runtimeId");
-  if (auto const named = call.query.one("spaceId")) {
-    auto const space = find_space(parts, *named);
-    if (!space) co_return space.error();
-    filter.space = space->id.value;
-  }
-  auto statuses = call.query.all_of("status", {"active", "stopped", "failed"});
-  if (!statuses) co_return statuses.error();
-  filter.statuses = std::move(*statuses);
-
-  auto const slice = parts.store.runs(filter, *range);
-  std::vector<Json> rows;
-  for (auto const& run : slice.rows) rows.push_back(run_summary(run));
-  co_return json_reply(200, list_view(std::move(rows), slice.next()));
+  auto common = read_runtime_filter(parts, call.query);
+  if (!common) co_return common.error();
+  RunFilter filter{std::move(*common), call.query.one("runtimeId")};
+  co_return list_reply(parts.store.runs(filter, *range), run_summary);
 }
 
 awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
@@ -62,10 +51,7 @@ awaitable<Outcome<net::HttpReply>> list_events(Parts& parts, Call const& call) {
   filter.page = call.query.one("pageId");
   filter.context = call.query.one("contextId");
 
-  auto const slice = parts.store.events(run->id, filter, *range);
-  std::vector<Json> rows;
-  for (auto const& event : slice.rows) rows.push_back(event_view(event));
-  co_return json_reply(200, list_view(std::move(rows), slice.next()));
+  co_return list_reply(parts.store.events(run->id, filter, *range), event_view);
 }
 
 constexpr std::array kRows{

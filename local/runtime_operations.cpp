@@ -72,20 +72,9 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  RuntimeFilter filter;
-  if (auto const named = call.query.one("spaceId")) {
-    auto const space = find_space(parts, *named);
-    if (!space) co_return space.error();
-    filter.space = space->id.value;
-  }
-  auto statuses = call.query.all_of("status", {"active", "stopped", "failed"});
-  if (!statuses) co_return statuses.error();
-  filter.statuses = std::move(*statuses);
-
-  auto const slice = parts.store.runtimes(filter, *range);
-  std::vector<Json> rows;
-  for (auto const& runtime : slice.rows) rows.push_back(runtime_summary(runtime));
-  co_return json_reply(200, list_view(std::move(rows), slice.next()));
+  auto const filter = read_runtime_filter(parts, call.query);
+  if (!filter) co_return filter.error();
+  co_return list_reply(parts.store.runtimes(*filter, *range), runtime_summary);
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {

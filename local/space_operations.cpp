@@ -13,10 +13,8 @@ namespace {
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  auto const slice = parts.store.spaces(*range);
-  std::vector<Json> rows;
-  for (auto const& space : slice.rows) rows.push_back(space_view(space, false));
-  co_return json_reply(200, list_view(std::move(rows), slice.next()));
+  auto const view = [](Space const& space) { return space_view(space, false); };
+  co_return list_reply(parts.store.spaces(*range), view);
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {

@@ -102,10 +102,8 @@ struct RuntimeFilter {
   std::optional<std::string> space;
   std::vector<std::string> statuses;  ///< empty: any
 };
-struct RunFilter {
-  std::optional<std::string> space;
+struct RunFilter : RuntimeFilter {
   std::optional<std::string> runtime;
-  std::vector<std::string> statuses;
 };
 struct EventFilter {
   std::vector<std::string> types;

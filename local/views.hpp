@@ -1,5 +1,8 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
+#include <vector>
+
 #include "base/secret.hpp"
 #include "local/json.hpp"
 #include "local/store.hpp"
@@ -21,5 +24,14 @@ namespace bridge::local {
 
 /// {data, nextCursor}; `next` is what Slice::next() says.
 [[nodiscard]] Json list_view(std::vector<Json> rows, std::optional<std::int64_t> next);
+
+/// One page of a list, each row shown by `view`.
+template <class Row, class View>
+[[nodiscard]] net::HttpReply list_reply(Slice<Row> const& slice, View view) {
+  std::vector<Json> rows;
+  rows.reserve(slice.rows.size());
+  for (auto const& row : slice.rows) rows.push_back(view(row));
+  return json_reply(200, list_view(std::move(rows), slice.next()));
+}
 
 }  // namespace bridge::local
