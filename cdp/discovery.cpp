@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/html.hpp"
 #include "cdp/json_scan.hpp"
@@ -106,7 +107,49 @@ void Discovery::on_event(std::string_view method, std::string_view params) {
   target.type = text_of(*info, "type");
   target.title = text_of(*info, "title");
   target.url = text_of(*info, "url");
+  if (created) pair_with_tab(target);
   target.parent = target.type == "iframe" ? text_of(*info, "parentFrameId") : std::string();
+}
+
+// Chrome says of no tab which page it holds. A new tab is empty and its page comes right behind it.
+void Discovery::pair_with_tab(TargetInfo& created) {
+  if (created.type == "tab" && created.url.empty()) {
+    newest_tab_ = created.id;
+  } else if (created.type == "page") {
+    created.tab = std::exchange(newest_tab_, {});
+  }
+}
+
+// A tab that was there before us looks like its page.
+std::vector<TargetInfo const*> Discovery::with_their_tabs(
+    std::vector<TargetInfo const*> const& pages) const {
+  std::vector<TargetInfo const*> tabs;
+  for (auto const& [id, target] : targets_)
+    if (target.type == "tab") tabs.push_back(&target);
+  std::sort(tabs.begin(), tabs.end(),
+            [](TargetInfo const* a, TargetInfo const* b) { return a->activity > b->activity; });
+  auto const take = [&tabs](auto const& is_its) -> TargetInfo const* {
+    auto const at = std::find_if(tabs.begin(), tabs.end(), is_its);
+    if (at == tabs.end()) return nullptr;
+    auto const* found = *at;
+    tabs.erase(at);
+    return found;
+  };
+  std::vector<TargetInfo const*> known(pages.size());
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    known[i] = take([&](TargetInfo const* tab) { return tab->id == pages[i]->tab; });
+
+  std::vector<TargetInfo const*> out;
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    auto const& page = *pages[i];
+    out.push_back(&page);
+    auto const* tab = known[i];
+    if (tab == nullptr && page.type == "page")
+      tab = take([&](TargetInfo const* t) { return t->url == page.url && t->title == page.title; });
+    if (tab != nullptr) out.push_back(tab);
+  }
+  out.insert(out.end(), tabs.begin(), tabs.end());
+  return out;
 }
 
 void Discovery::refresh(std::string_view result) {
@@ -175,13 +218,14 @@ std::string Discovery::list_json(std::string_view authority, bool with_tabs) con
   std::vector<TargetInfo const*> shown;
   for (auto const& [id, target] : targets_) {
     bool const hidden = std::find(kHidden.begin(), kHidden.end(), target.type) != kHidden.end();
-    if (!hidden || (with_tabs && target.type == "tab")) shown.push_back(&target);
+    if (!hidden) shown.push_back(&target);
   }
   auto const is_ui = [](TargetInfo const& target) { return target.type == "browser_ui"; };
   std::sort(shown.begin(), shown.end(), [&](TargetInfo const* a, TargetInfo const* b) {
     if (is_ui(*a) != is_ui(*b)) return is_ui(*b);
     return a->activity > b->activity;
   });
+  if (with_tabs) shown = with_their_tabs(shown);
   std::string out = "[ ";
   for (auto const* target : shown) {
     if (out.size() > 2) out += ", ";

@@ -26,6 +26,7 @@ struct TargetInfo {
   std::string title;
   std::string url;
   std::string parent;  ///< of a frame in a process of its own
+  std::string tab;     ///< of a page: the tab target that was created for it, where we saw it
   std::uint64_t activity = 0;
 };
 
@@ -62,10 +63,14 @@ class Discovery {
       return std::hash<std::string_view>{}(text);
     }
   };
+  void pair_with_tab(TargetInfo& created);
+  [[nodiscard]] std::vector<TargetInfo const*> with_their_tabs(
+      std::vector<TargetInfo const*> const& pages) const;
   [[nodiscard]] std::string entry(TargetInfo const& target, std::string_view authority) const;
 
   BrowserVersion version_;
   std::unordered_map<std::string, TargetInfo, Hash, std::equal_to<>> targets_;
+  std::string newest_tab_;  // waits for its page
   std::uint64_t clock_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "cdp/json_fault.hpp"
 #include "cdp/json_scan.hpp"
 
 namespace bridge::cdp {
@@ -17,8 +18,11 @@ constexpr int kInvalidRequest = -32600;
 constexpr std::string_view kSessionMember = ",\"sessionId\":\"";
 constexpr std::size_t kSessionLength = 32;  // Chrome's session ids: upper-case hex
 
-BadCommand syntax_error(std::size_t at) {
-  return {kParseError, fmt::format("JSON: invalid token at position {}", at), std::nullopt};
+// What we refuse is a little more than what Chrome refuses (raw control characters in strings).
+BadCommand syntax_error(std::string_view frame, std::size_t at) {
+  auto message = json_fault(frame);
+  if (!message) message = fmt::format("JSON: invalid token at position {}", at);
+  return {kParseError, std::move(*message), std::nullopt};
 }
 
 // Chrome reads every number as a double first: 1.0 and 1e3 are integers, -0 is 0.
@@ -202,19 +206,16 @@ std::size_t Spliced::size() const {
 
 std::optional<BadCommand> read_command(std::string_view frame, Command& out) {
   auto const start = skip_space(frame, 0);
-  if (start >= frame.size())
-    return BadCommand{kParseError, "JSON: no input at position 0", std::nullopt};
+  if (start >= frame.size()) return syntax_error(frame, start);
   std::size_t bad_at = 0;
   auto const trailing = [&](std::size_t end) -> std::optional<BadCommand> {
     auto const rest = skip_space(frame, end);
     if (rest == frame.size()) return std::nullopt;
-    return BadCommand{kParseError,
-                      fmt::format("JSON: unprocessed input remains at position {}", rest),
-                      std::nullopt};
+    return syntax_error(frame, rest);
   };
   if (frame[start] != '{') {
     auto const end = skip_value(frame, start, bad_at);
-    if (end == std::string_view::npos) return syntax_error(bad_at);
+    if (end == std::string_view::npos) return syntax_error(frame, bad_at);
     if (auto bad = trailing(end)) return bad;
     return BadCommand{kInvalidRequest, "Message must be an object", std::nullopt};
   }
@@ -222,7 +223,7 @@ std::optional<BadCommand> read_command(std::string_view frame, Command& out) {
   JsonObjectScan scan(frame, start);
   JsonMember member;
   while (scan.next(member)) reader.take(member);
-  if (scan.failed()) return syntax_error(scan.position());
+  if (scan.failed()) return syntax_error(frame, scan.position());
   if (auto bad = trailing(scan.position())) return bad;
   out.close_at = scan.position() - 1;
   return reader.finish();

@@ -154,10 +154,10 @@ std::size_t skip_value(std::string_view text, std::size_t at, std::size_t& bad_a
       if (at >= text.size()) return npos;
       want_key = false;
     }
+    if (depth >= kMaxDepth) return npos;
     if (text[at] == '{' || text[at] == '[') {
       bool const object = text[at] == '{';
-      if (++depth > kMaxDepth) return npos;
-      object_at[depth] = object;
+      object_at[++depth] = object;
       auto const inside = skip_space(text, at + 1);
       if (inside < text.size() && text[inside] == (object ? '}' : ']')) {
         at = inside + 1;

@@ -7,7 +7,8 @@
 
 namespace bridge::cdp {
 
-/// Nesting that Chrome's own parser still takes ("JSON: stack limit exceeded" above it).
+/// How deep inside a member of the message a value may stand for Chrome's own parser ("JSON: stack
+/// limit exceeded" beyond it).
 inline constexpr int kMaxDepth = 300;
 
 /// One member of an object, as byte ranges of the scanned text: nothing is copied or decoded.

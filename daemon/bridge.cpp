@@ -5,12 +5,16 @@
 #include "base/scope_exit.hpp"
 #include "base/uuid.hpp"
 #include "cdp/errors.hpp"
+#include "cdp/protocol_schema.hpp"
 #include "config/units.hpp"
 #include "daemon/refusal.hpp"
 #include "daemon/upstream.hpp"
+#include "net/ws_handshake.hpp"
 
 namespace bridge {
 namespace {
+
+constexpr auto kSchemaLimit = 3s;
 
 Failure stopping() {
   return Failure("STOPPING", "the daemon is shutting down");
@@ -179,6 +183,7 @@ awaitable<void> Bridge::run_upstream() {
   last_known_.clear_targets();
   mux_.reset();
   upstream_.reset();
+  protocol_.clear();  // the next browser there may be another
   if (keeper_ && !leaving_because_ && !draining_) {
     bool const over = co_await keeper_->run_is_over();
     if (over) why.message += "; the run is over";
@@ -317,6 +322,10 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
     co_await exchange.reply(no_such_target(target));
     co_return;
   }
+  if (auto refused = net::ws_refusal(exchange.request())) {
+    co_await exchange.reply(std::move(*refused));
+    co_return;
+  }
   auto const admitted = co_await admit(exchange);
   if (!admitted) {
     log_.info("attach refused: {}", admitted.error().text());
@@ -446,6 +455,16 @@ awaitable<FailureOr<std::string>> Bridge::call(std::string method, std::string p
   });
   co_await shared->answered.wait();
   co_return std::move(shared->result);
+}
+
+awaitable<std::string> Bridge::protocol() {
+  auto const at = config_.upstream ? net::parse_url(config_.upstream->reveal())
+                                   : Result<net::Url>(Error(Errc::not_found, "upstream"));
+  if (protocol_.empty() && at && !at->is_ws()) {
+    auto fetched = co_await fetch_protocol(loop_, reach_, *at, kSchemaLimit);
+    if (fetched) protocol_ = std::move(*fetched);
+  }
+  co_return protocol_.empty() ? std::string(cdp::pinned_protocol()) : protocol_;
 }
 
 }  // namespace bridge

@@ -71,6 +71,10 @@ class Bridge final : private cdp::MuxOut {
   /// A CDP command of ours for the /json routes; only while live.
   awaitable<FailureOr<std::string>> call(std::string method, std::string params);
 
+  /// The schema for /json/protocol: the runtime's own where it can be asked, else the pinned one.
+  /// Wakes nobody.
+  awaitable<std::string> protocol();
+
   [[nodiscard]] BridgeState state() const { return state_; }
   /// Version and targets as last known; the targets are empty unless live.
   [[nodiscard]] cdp::Discovery& discovery() {
@@ -146,6 +150,7 @@ class Bridge final : private cdp::MuxOut {
   std::unique_ptr<net::WsStream> upstream_;
   std::unique_ptr<cdp::Mux> mux_;
   cdp::Discovery last_known_;
+  std::string protocol_;  // what a fixed upstream said; empty: not asked
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   std::uint64_t last_client_ = 0;
   std::size_t joined_ = 0;  // sockets that use mux_, from before their attach to after their leave

@@ -16,16 +16,29 @@ constexpr std::string_view kBrowserAlias = "/devtools/browser";
 constexpr std::string_view kPagePrefix = "/devtools/page/";
 constexpr auto kFreshLimit = 2s;
 
+net::HttpReply protocol_reply(std::string body) {
+  net::HttpReply reply;
+  reply.headers.emplace_back("Content-Type", "application/json; charset=UTF-8");
+  reply.body = std::move(body);
+  return reply;
+}
+
+// Chrome's headers and no others, also for its messages in plain words: no browser renders this
+// type.
 net::HttpReply json_reply(unsigned status, std::string body) {
-  auto reply = bare_reply(status, "application/json; charset=UTF-8", std::move(body));
+  auto reply = protocol_reply(std::move(body));
+  reply.status = status;
   reply.headers.emplace_back("Content-Security-Policy", "frame-ancestors 'none'");
   return reply;
 }
 
-net::HttpReply empty_reply(unsigned status) {
-  net::HttpReply reply;
-  reply.status = status;
-  reply.headers.emplace_back("Content-Type", "text/html");
+net::HttpReply not_found() {
+  return net::text_reply(404, "", "text/html");
+}
+
+net::HttpReply front_page() {
+  auto reply = net::text_reply(200, "", "text/html; charset=UTF-8");
+  reply.headers.emplace_back("X-Frame-Options", "DENY");
   return reply;
 }
 
@@ -34,6 +47,14 @@ std::string_view first_segment(std::string_view rest) {
   return rest.substr(0, rest.find_first_of("/?#"));
 }
 
+// Behind the first segment: "ID" of "activate/ID", nothing of "activate?x".
+std::string argument_of(std::string_view rest) {
+  auto const slash = rest.find_first_of("/?#");
+  if (slash == std::string_view::npos || rest[slash] != '/') return {};
+  return std::string(rest.substr(slash + 1));
+}
+
+// Chrome reads the query as components between "&", and this one only without a value.
 bool asks_for_tabs(std::string_view rest) {
   auto const query = rest.find('?');
   if (query == std::string_view::npos) return false;
@@ -69,10 +90,9 @@ awaitable<void> Endpoint::handle_below(net::HttpExchange& exchange, std::string 
     co_await upgrade(exchange, path);
     co_return;
   }
-  net::HttpReply reply = empty_reply(404);
+  auto reply = not_found();
   if (path == "/" || path.empty()) {
-    reply.status = 200;
-    reply.headers.emplace_back("X-Frame-Options", "DENY");
+    reply = front_page();
   } else if (path == "/json" || path.starts_with("/json/") || path.starts_with("/json?")) {
     std::string rest = path.starts_with("/json/") ? path.substr(6) : "list" + path.substr(5);
     reply = co_await json_route(exchange, std::move(rest), std::move(prefix));
@@ -99,15 +119,13 @@ awaitable<void> Endpoint::upgrade(net::HttpExchange& exchange, std::string path)
       co_await bridge_.serve_socket(exchange, std::move(target));
     }
   } else {
-    co_await exchange.reply(empty_reply(404));
+    co_await exchange.reply(not_found());
   }
 }
 
 awaitable<net::HttpReply> Endpoint::json_route(net::HttpExchange& exchange, std::string rest,
                                                std::string prefix) {
   auto const command = std::string(first_segment(rest));
-  auto const argument =
-      rest.size() > command.size() ? rest.substr(command.size() + 1) : std::string();
   auto const here = authority(exchange, prefix);
   if (command == "version")
     co_return json_reply(200, bridge_.discovery().version_json(here, bridge_.browser_path()));
@@ -115,11 +133,13 @@ awaitable<net::HttpReply> Endpoint::json_route(net::HttpExchange& exchange, std:
     co_await refresh_targets();
     co_return json_reply(200, bridge_.discovery().list_json(here, asks_for_tabs(rest)));
   }
+  if (command == "protocol") co_return protocol_reply(co_await bridge_.protocol());
   if (command == "new" || command == "activate" || command == "close") {
     if (auto forged = check_not_forged(exchange, bridge_.config().allowed_origins))
       co_return std::move(*forged);
-    if (command == "new") co_return co_await new_target(exchange, argument, here);
+    if (command == "new") co_return co_await new_target(exchange, rest, here);
     bool const activate = command == "activate";
+    auto const argument = argument_of(rest);
     auto const id = argument.substr(0, argument.find('?'));
     // Strings made first: g++ 12 destroys a class-typed temporary of an awaited call twice.
     std::string method = activate ? "Target.activateTarget" : "Target.closeTarget";
@@ -140,7 +160,7 @@ awaitable<void> Endpoint::refresh_targets() {
   if (first.index() == 0 && std::get<0>(first)) bridge_.discovery().refresh(*std::get<0>(first));
 }
 
-awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std::string argument,
+awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std::string rest,
                                                std::string authority) {
   auto const& method = exchange.request().method;
   if (!boost::iequals(method, "PUT"))
@@ -148,16 +168,22 @@ awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std:
         405, fmt::format("Using unsafe HTTP verb {} to invoke /json/new. This action supports only "
                          "PUT verb.",
                          method));
-  auto url = net::percent_decode(std::string_view(argument).substr(0, argument.find('&')));
+  auto const query = rest.find('?');
+  auto url = query == std::string::npos ? std::string() : rest.substr(query + 1);
+  url = net::percent_decode(url.substr(0, url.find('&')));
   if (url.find(':') == std::string::npos) url = "about:blank";
-  auto const params = fmt::format("{{\"url\":{}}}", cdp::encode_string(url));
+  auto const params =
+      fmt::format("{{\"url\":{},\"forTab\":{}}}", cdp::encode_string(url), asks_for_tabs(rest));
   auto const created = co_await bridge_.call("Target.createTarget", params);
   if (!created) co_return refusal(created.error());
   auto const raw = cdp::find_member(*created, "targetId");
   auto const* target = bridge_.discovery().find(raw ? cdp::decode_string(*raw) : std::string());
   if (target == nullptr) co_return json_reply(500, "Could not create new page");
   auto shown = *target;
-  shown.title.clear();  // Chrome answers before the page has one
+  // Chrome answers before the page has a title, and with the address that was asked for, which the
+  // page may not have either.
+  shown.title.clear();
+  if (shown.url.empty() && !url.starts_with("javascript:")) shown.url = url;
   co_return json_reply(200, bridge_.discovery().target_json(shown, authority));
 }
 

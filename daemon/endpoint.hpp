@@ -25,7 +25,7 @@ class Endpoint final : public net::HttpHandler {
   awaitable<net::HttpReply> json_route(net::HttpExchange& exchange, std::string rest,
                                        std::string prefix);
   awaitable<void> refresh_targets();
-  awaitable<net::HttpReply> new_target(net::HttpExchange& exchange, std::string argument,
+  awaitable<net::HttpReply> new_target(net::HttpExchange& exchange, std::string rest,
                                        std::string authority);
   awaitable<net::HttpReply> on_target(std::string method, std::string id, std::string done);
   /// Host as the client named us, and the prefix: what our ws:// addresses begin with.

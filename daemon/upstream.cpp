@@ -11,13 +11,20 @@
 namespace bridge {
 namespace {
 
-awaitable<FailureOr<net::Url>> discover(net::Loop& loop, net::Reach const& reach, net::Url at,
-                                        Duration limit) {
-  net::HttpClient http(loop, reach, 1 << 20);
+constexpr std::size_t kDiscoveryMax = 16ULL << 20;  // a /json body; the schema has 1.6 MB
+
+awaitable<Result<net::HttpReply>> get(net::Loop& loop, net::Reach const& reach, net::Url from,
+                                      Duration limit) {
+  net::HttpClient http(loop, reach, kDiscoveryMax);
   net::HttpRequest request;
   request.method = "GET";
-  auto const from = at.with_target("/json/version");
-  auto reply = co_await http.send(from, std::move(request), limit);
+  co_return co_await http.send(from, std::move(request), limit);
+}
+
+awaitable<FailureOr<net::Url>> discover(net::Loop& loop, net::Reach const& reach, net::Url at,
+                                        Duration limit) {
+  auto from = at.with_target("/json/version");
+  auto reply = co_await get(loop, reach, std::move(from), limit);
   if (!reply) co_return Failure("UPSTREAM_REFUSED", reply.error().text());
   auto const raw = cdp::find_member(reply->body, "webSocketDebuggerUrl");
   auto url = net::parse_url(raw ? cdp::decode_string(*raw) : std::string());
@@ -64,6 +71,16 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> connect_upstream(net::Loop&
     at = std::move(*found);
   }
   co_return co_await dial(loop, reach, limits, std::move(at), limit);
+}
+
+awaitable<Result<std::string>> fetch_protocol(net::Loop& loop, net::Reach const& reach,
+                                              net::Url const& at, Duration limit) {
+  auto from = at.with_target("/json/protocol");
+  auto reply = co_await get(loop, reach, std::move(from), limit);
+  if (!reply) co_return reply.error();
+  if (reply->status != 200 || !cdp::find_member(reply->body, "domains"))
+    co_return Error(Errc::bad_message, "read /json/protocol");
+  co_return std::move(reply->body);
 }
 
 }  // namespace bridge

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "config/config.hpp"
 #include "daemon/failure.hpp"
@@ -16,5 +17,9 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> connect_upstream(net::Loop&
                                                                       net::Reach const& reach,
                                                                       config::Limits const& limits,
                                                                       net::Url at, Duration limit);
+
+/// The body of /json/protocol at the debugging port `at`, an http address.
+awaitable<Result<std::string>> fetch_protocol(net::Loop& loop, net::Reach const& reach,
+                                              net::Url const& at, Duration limit);
 
 }  // namespace bridge

@@ -44,7 +44,7 @@ awaitable<RawDialResult> dial_ws_raw(Loop& loop, Url url, Reach const& reach, Du
                                      std::string& early) {
   auto const doing = fmt::format("dial {}", url.origin());
   auto opened = co_await within(limit, open(loop, std::move(url), reach), doing);
-  if (!opened) co_return RawDialResult(std::move(opened.error()));
+  if (!opened) co_return RawDialResult(opened.error());
   auto& reply = (*opened)->reply;
   if (reply.status != 101) {
     UpgradeRefused refused;

@@ -20,10 +20,10 @@ std::size_t count_header(HttpHeaders const& headers, std::string_view name) {
                     [name](HttpHeader const& h) { return boost::beast::iequals(h.first, name); }));
 }
 
-HttpReply text_reply(unsigned status, std::string_view text) {
+HttpReply text_reply(unsigned status, std::string_view text, std::string_view type) {
   HttpReply reply;
   reply.status = status;
-  reply.headers.emplace_back("Content-Type", "text/plain; charset=UTF-8");
+  reply.headers.emplace_back("Content-Type", std::string(type));
   reply.body = text;
   return reply;
 }

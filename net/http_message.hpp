@@ -16,7 +16,8 @@ using HttpHeaders = std::vector<HttpHeader>;
 
 struct HttpRequest {
   std::string method;
-  std::string target;  ///< as it stood in the request line
+  std::string target;     ///< as it stood in the request line
+  unsigned version = 11;  ///< 10 or 11
   HttpHeaders headers;
   std::string body;
 
@@ -39,7 +40,8 @@ struct HttpReply {
 };
 
 /// A reply in plain words.
-[[nodiscard]] HttpReply text_reply(unsigned status, std::string_view text);
+[[nodiscard]] HttpReply text_reply(unsigned status, std::string_view text,
+                                   std::string_view type = "text/plain; charset=UTF-8");
 
 [[nodiscard]] std::string_view http_reason(unsigned status);
 

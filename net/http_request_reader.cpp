@@ -21,6 +21,7 @@ HttpRequest to_request(http::request<http::string_body>&& from) {
   HttpRequest out;
   out.method = std::string(from.method_string());
   out.target = std::string(from.target());
+  out.version = from.version();
   for (auto const& field : from)
     out.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   out.body = std::move(from.body());

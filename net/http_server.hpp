@@ -34,7 +34,7 @@ class HttpExchange {
   awaitable<Result<void>> reply(HttpReply reply);
 
   /// Answers 101 and hands the socket over. Call only when request().wants_websocket(). A handshake
-  /// that breaks RFC 6455 (version, key) is answered 400 or 426 here and yields an error.
+  /// that breaks RFC 6455 (version, key) is answered here and yields an error.
   awaitable<Result<std::unique_ptr<WsStream>>> accept_websocket(WsLimits limits);
 
   /// Answers 101 and hands over the bare bytes behind it, for a relay that does not look into

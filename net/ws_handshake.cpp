@@ -52,20 +52,26 @@ std::string ws_new_key() {
   return base64(bytes);
 }
 
-HttpReply ws_answer(HttpRequest const& request) {
+std::optional<HttpReply> ws_refusal(HttpRequest const& request) {
+  if (request.version < 11) return text_reply(400, "A WebSocket needs HTTP/1.1.\n");
   if (request.method != "GET") return text_reply(400, "A WebSocket is opened with GET.\n");
-  if (request.header("Sec-WebSocket-Version") != "13") {
-    auto reply = text_reply(426, "This endpoint speaks WebSocket version 13.\n");
-    reply.headers.emplace_back("Sec-WebSocket-Version", "13");
-    return reply;
-  }
-  auto const key = request.header("Sec-WebSocket-Key");
-  if (key.empty()) return text_reply(400, "Sec-WebSocket-Key is empty or isn't specified.\n");
+  // Chrome's words and status; it has no reply of its own for what precedes.
+  if (request.header("Sec-WebSocket-Version") != "13")
+    return text_reply(500, "Invalid request format. The version is not valid.", "text/html");
+  if (request.header("Sec-WebSocket-Key").empty())
+    return text_reply(500, "Invalid request format. Sec-WebSocket-Key is empty or isn't specified.",
+                      "text/html");
+  return std::nullopt;
+}
+
+HttpReply ws_answer(HttpRequest const& request) {
+  if (auto refused = ws_refusal(request)) return std::move(*refused);
   HttpReply reply;
   reply.status = 101;
   reply.headers.emplace_back("Upgrade", "WebSocket");
   reply.headers.emplace_back("Connection", "Upgrade");
-  reply.headers.emplace_back("Sec-WebSocket-Accept", ws_accept_for(key));
+  reply.headers.emplace_back("Sec-WebSocket-Accept",
+                             ws_accept_for(request.header("Sec-WebSocket-Key")));
   return reply;
 }
 

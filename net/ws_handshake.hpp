@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,7 +16,10 @@ namespace bridge::net {
 /// A fresh random Sec-WebSocket-Key.
 [[nodiscard]] std::string ws_new_key();
 
-/// The 101 reply to `request`, or the refusal (400, 426) that its mistake deserves.
+/// What is wrong with a request that wants_websocket(), as a reply: Chrome's 500 for a version
+/// other than 13 or no key, 400 for another method than GET or HTTP/1.0.
+[[nodiscard]] std::optional<HttpReply> ws_refusal(HttpRequest const& request);
+/// The 101 reply to `request`, or its refusal.
 [[nodiscard]] HttpReply ws_answer(HttpRequest const& request);
 
 /// The request that opens a WebSocket; the caller adds Host.

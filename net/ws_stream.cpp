@@ -76,7 +76,7 @@ awaitable<void> WsStream::read_loop(WsReceiver& to) {
     if (got) {
       fed = feed(*got, to);
     } else {
-      fed = std::move(got.error());
+      fed = got.error();
       abort();  // nobody is there to take what is queued
     }
   }

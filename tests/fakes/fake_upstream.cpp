@@ -191,7 +191,7 @@ std::string FakeUpstream::Target::info() const {
 }
 
 FakeUpstream::FakeUpstream(net::Loop& loop)
-    : loop_(loop), server_(loop, *this, {}, "upstream"), reading_(loop.executor()) {
+    : server_(loop, *this, {}, "upstream"), reading_(loop.executor()) {
   if (auto const bound = server_.listen("127.0.0.1", 0); !bound)
     throw std::runtime_error(bound.error().text());
   server_.start();

@@ -66,7 +66,6 @@ class FakeUpstream final : private net::HttpHandler {
   awaitable<void> handle(net::HttpExchange& exchange) override;
   [[nodiscard]] Target const* find(std::string_view id) const;
 
-  net::Loop& loop_;
   net::HttpServer server_;
   net::Broadcast reading_;
   bool reads_ = true;

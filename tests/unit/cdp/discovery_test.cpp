@@ -144,6 +144,22 @@ TEST_CASE("discovery: targets without a page of their own are not listed, tabs o
   CHECK(listed(discovery, true) == Ids{"F", "S", "P", "tab1"});
 }
 
+TEST_CASE("discovery: a tab stands behind its page") {
+  Discovery discovery;
+  created(discovery, "old page", "page", "A", "a");  // these four were there before us
+  created(discovery, "old tab", "tab", "A", "a");
+  created(discovery, "older page", "page", "B", "b");
+  created(discovery, "older tab", "tab", "B", "b");
+  created(discovery, "new tab", "tab", "", "");
+  created(discovery, "new page", "page", "", "c");
+  created(discovery, "lone tab", "tab", "", "");
+  CHECK(listed(discovery, true) ==
+        Ids{"new page", "new tab", "older page", "older tab", "old page", "old tab", "lone tab"});
+  discovery.note_activity("old page");
+  CHECK(listed(discovery, true) ==
+        Ids{"old page", "old tab", "new page", "new tab", "older page", "older tab", "lone tab"});
+}
+
 TEST_CASE("discovery: a frame in a process of its own names its parent, a page does not") {
   Discovery discovery;
   discovery.on_event(

@@ -273,13 +273,16 @@ TEST_CASE("envelope: method and session are decoded, params stay raw") {
   CHECK(command.params == R"({"a":"\u0041"})");
 }
 
-// Chrome 156 takes 301 containers in one another, the message itself included (measured).
+// Chrome 156 takes 301 containers in one another, the message itself included, and nothing inside
+// the last (measured).
 TEST_CASE("envelope: nesting is taken as deep as Chrome takes it, and garbage cannot crash") {
-  auto const deep = [](std::size_t arrays) {
-    return fmt::format(R"({{"id":5,"method":"A.b","params":{{"a":{}{}}}}})",
-                       std::string(arrays, '['), std::string(arrays, ']'));
+  auto const deep = [](std::size_t arrays, std::string_view inside = "") {
+    return fmt::format(R"({{"id":5,"method":"A.b","params":{{"a":{}{}{}}}}})",
+                       std::string(arrays, '['), inside, std::string(arrays, ']'));
   };
   CHECK(answer_to(deep(299)).empty());
+  CHECK(answer_to(deep(298, "1")).empty());
+  CHECK(answer_to(deep(299, "1")).find("JSON: stack limit exceeded") != std::string::npos);
   CHECK(syntax_error_free_of_detail(answer_to(deep(300))) == "JSON:");
   CHECK(syntax_error_free_of_detail(answer_to(std::string(1'000'000, '['))) == "JSON:");
   CHECK(syntax_error_free_of_detail(answer_to(deep(1'000'000))) == "JSON:");

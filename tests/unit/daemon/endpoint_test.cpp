@@ -101,8 +101,9 @@ TEST_CASE("endpoint: the forms of a route that Chrome takes, and those it does n
     CHECK(reply.status == row.status);
     if (row.status != 200 || row.body[0] != '\0') CHECK(reply.body == row.body);
     bool const is_json = reply.header("Content-Type") == "application/json; charset=UTF-8";
-    CHECK((!is_json || reply.header("X-Content-Type-Options") == "nosniff"));
-    CHECK((is_json || reply.header("Content-Type") == "text/html"));
+    CHECK(reply.header("Content-Security-Policy") == (is_json ? "frame-ancestors 'none'" : ""));
+    auto const html = row.target == "/" ? "text/html; charset=UTF-8" : "text/html";
+    CHECK((is_json || reply.header("Content-Type") == html));
   }
 }
 
@@ -134,8 +135,8 @@ TEST_CASE("endpoint: targets are listed by last use, Chrome's own pages last, ta
   CHECK(bench.listed() == Ids{});
   REQUIRE(bench.up().has_value());
   CHECK(bench.listed() == Ids{"T2", "T1", "UI"});
-  CHECK(bench.listed("/json/list?for_tab") == Ids{"T2", "TAB", "T1", "UI"});
-  CHECK(bench.listed("/json?x&for_tab") == Ids{"T2", "TAB", "T1", "UI"});
+  CHECK(bench.listed("/json/list?for_tab") == Ids{"T2", "T1", "UI", "TAB"});
+  CHECK(bench.listed("/json?x&for_tab") == Ids{"T2", "T1", "UI", "TAB"});
   CHECK(bench.listed("/json/list?for_tab=1") == Ids{"T2", "T1", "UI"});
   CHECK(bench.get("/json/activate/T1").body == "Target activated");
   CHECK(bench.listed() == Ids{"T1", "T2", "UI"});
@@ -217,6 +218,36 @@ TEST_CASE("endpoint: close and activate answer as Chrome does") {
     CHECK(again.body == fmt::format("No such target id: {}", id));
   }
   CHECK(bench.get("/json/activate").body == "No such target id: ");
+}
+
+TEST_CASE("endpoint: an activate or close without an id, whatever its query, names no target") {
+  Bench bench;
+  bench.upstream.add_target("T1", "page", "one");
+  REQUIRE(bench.up().has_value());
+  CHECK(bench.get("/json/close?id=T1").body == "No such target id: ");
+  CHECK(bench.get("/json/activate?T1").body == "No such target id: ");
+}
+
+TEST_CASE("endpoint: a sleeping runtime has the pinned schema at /json/protocol") {
+  Bench bench;
+  auto const reply = bench.get("/json/protocol");
+  CHECK(reply.status == 200);
+  CHECK(reply.header("Content-Type") == "application/json; charset=UTF-8");
+  CHECK(json::parse(reply.body).at("version").at("major") == "1");
+  CHECK(bench.get("/json/protocol/").body == reply.body);
+  CHECK(bench.platform.calls.empty());
+}
+
+TEST_CASE("endpoint: a bad handshake wakes nobody") {
+  Bench bench;
+  auto const ask = [&](std::string_view headers) {
+    return bench.ask("GET", "/",
+                     fmt::format("Connection: Upgrade\r\nUpgrade: websocket\r\n{}", headers));
+  };
+  CHECK(ask("Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: x\r\n").status == 500);
+  CHECK(ask("Sec-WebSocket-Version: 13\r\n").body ==
+        "Invalid request format. Sec-WebSocket-Key is empty or isn't specified.");
+  CHECK(bench.platform.calls.empty());
 }
 
 TEST_CASE("endpoint: requests of other sites change nothing") {

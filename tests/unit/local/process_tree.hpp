@@ -41,9 +41,13 @@ inline std::vector<pid_t> processes_with(std::string const& text) {
 inline std::vector<pid_t> process_tree(pid_t root) {
   std::vector<pid_t> tree{root};
   for (std::size_t at = 0; at < tree.size(); ++at) {
-    std::ifstream file("/proc/" + std::to_string(tree[at]) + "/task/" + std::to_string(tree[at]) +
-                       "/children");
-    for (pid_t child = 0; file >> child;) tree.push_back(child);
+    // The kernel keeps children with the thread that made them.
+    std::error_code gone;
+    std::filesystem::directory_iterator thread("/proc/" + std::to_string(tree[at]) + "/task", gone);
+    for (; !gone && thread != std::filesystem::directory_iterator(); thread.increment(gone)) {
+      std::ifstream file(thread->path() / "children");
+      for (pid_t child = 0; file >> child;) tree.push_back(child);
+    }
   }
   return tree;
 }

@@ -74,23 +74,30 @@ TEST_CASE("ws_handshake: the answer is Chrome's, and agrees to nothing else") {
         "\r\n");
 }
 
-TEST_CASE("ws_handshake: a bad version is told the good one") {
-  for (std::string_view const version : {"", "8", "12", "14", "13,8", "x"}) {
+TEST_CASE("ws_handshake: a bad version or no key is refused in Chrome's words") {
+  for (std::string_view const version : {"", "8", "12", "14", "13,8", "013", "x"}) {
+    CAPTURE(version);
     auto request = good_request();
     set(request.headers, "Sec-WebSocket-Version", version);
     auto const reply = ws_answer(request);
-    CHECK(reply.status == 426);
-    CHECK(reply.header("Sec-WebSocket-Version") == "13");
-    CHECK_FALSE(reply.body.empty());
+    CHECK(reply.status == 500);
+    CHECK(reply.header("Content-Type") == "text/html");
+    CHECK(reply.body == "Invalid request format. The version is not valid.");
   }
-}
-
-TEST_CASE("ws_handshake: no key or another method is a bad request") {
   auto request = good_request();
   set(request.headers, "Sec-WebSocket-Key", "");
+  CHECK(ws_answer(request).status == 500);
+  CHECK(ws_answer(request).body ==
+        "Invalid request format. Sec-WebSocket-Key is empty or isn't specified.");
+}
+
+TEST_CASE("ws_handshake: another method or an older HTTP is a bad request") {
+  auto request = good_request();
+  CHECK_FALSE(ws_refusal(request).has_value());
+  request.method = "POST";
   CHECK(ws_answer(request).status == 400);
   request = good_request();
-  request.method = "POST";
+  request.version = 10;
   CHECK(ws_answer(request).status == 400);
 }
 
