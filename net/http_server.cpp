@@ -17,7 +17,9 @@
 namespace bridge::net {
 namespace {
 
-constexpr int kBacklog = 128;
+constexpr int kBacklog = 1024;
+constexpr auto kPlacePause = 100ms;  // between looks for a connection that may make way
+constexpr auto kWarnEvery = 60s;
 constexpr auto kLinger = 2s;  // how long the peer may take to notice that we hang up
 
 std::string authority_of(Tcp::endpoint const& end) {
@@ -103,10 +105,9 @@ class HttpServer::Acceptor {
  public:
   using Socket = asio::generic::stream_protocol::socket;
   virtual ~Acceptor() = default;
-  struct Accepted {
-    std::unique_ptr<ByteStream> bytes;
-    std::string local_authority;
-  };
+  using Accepted = HttpServer::Accepted;
+  /// Until somebody wants in.
+  virtual awaitable<Result<void>> knocked() = 0;
   virtual awaitable<Result<Accepted>> accept() = 0;
   virtual void close() = 0;
 };
@@ -118,6 +119,11 @@ class TcpAcceptor final : public Base {
  public:
   TcpAcceptor(Loop& loop, Tcp::acceptor acceptor) : loop_(loop), acceptor_(std::move(acceptor)) {}
 
+  awaitable<Result<void>> knocked() override {
+    auto const [ec] = co_await acceptor_.async_wait(asio::socket_base::wait_read, no_throw);
+    if (ec) co_return Error(ec, "accept");
+    co_return Result<void>{};
+  }
   awaitable<Result<typename Base::Accepted>> accept() override {
     Tcp::socket socket(loop_.executor());
     Tcp::endpoint from;
@@ -148,6 +154,11 @@ class UnixAcceptor final : public Base {
   UnixAcceptor(Loop& loop, asio::local::stream_protocol::acceptor acceptor, std::string path)
       : loop_(loop), acceptor_(std::move(acceptor)), path_(std::move(path)) {}
 
+  awaitable<Result<void>> knocked() override {
+    auto const [ec] = co_await acceptor_.async_wait(asio::socket_base::wait_read, no_throw);
+    if (ec) co_return Error(ec, "accept");
+    co_return Result<void>{};
+  }
   awaitable<Result<typename Base::Accepted>> accept() override {
     asio::local::stream_protocol::socket socket(loop_.executor());
     auto const [ec] = co_await acceptor_.async_accept(socket, no_throw);
@@ -177,7 +188,9 @@ HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits
       handler_(handler),
       limits_(limits),
       name_(std::move(name)),
-      tasks_(loop.executor()) {}
+      tasks_(loop.executor()),
+      left_(loop.executor()),
+      warned_(Clock::now() - kWarnEvery) {}
 
 HttpServer::~HttpServer() = default;
 
@@ -251,7 +264,7 @@ awaitable<void> HttpServer::stop() {
 
 awaitable<void> HttpServer::accept_loop(Acceptor& acceptor) {
   for (;;) {
-    auto accepted = co_await acceptor.accept();
+    auto accepted = co_await accept_one(acceptor);
     if (!accepted) {
       auto const& error = accepted.error();
       if (error.code == asio::error::operation_aborted || error.code == asio::error::bad_descriptor)
@@ -260,28 +273,54 @@ awaitable<void> HttpServer::accept_loop(Acceptor& acceptor) {
       co_await sleep_for(100ms);  // out of descriptors: the pending connection stays, do not spin
       continue;
     }
-    if (connections_ >= limits_.connections_max) continue;
     tasks_.spawn(name_ + " connection",
                  serve(std::move(accepted->bytes), std::move(accepted->local_authority)));
   }
 }
 
+// At the limit, nobody is sent away before somebody else wants in.
+awaitable<Result<HttpServer::Accepted>> HttpServer::accept_one(Acceptor& acceptor) {
+  while (connections_ >= limits_.connections_max) {
+    auto const knocked = co_await acceptor.knocked();
+    if (!knocked) co_return knocked.error();
+    make_place();
+    co_await (left_.wait() || sleep_for(kPlacePause));
+  }
+  co_return co_await acceptor.accept();
+}
+
+void HttpServer::make_place() {
+  auto const now = Clock::now();
+  if (now - warned_ >= kWarnEvery) {
+    log::write(LogLevel::warn,
+               fmt::format("[{}] {} connections: idle ones make way, newcomers wait", name_,
+                           connections_));
+    warned_ = now;
+  }
+  if (waiting_.empty() || now - waiting_.front().since < limits_.idle_grace) return;
+  waiting_.front().bytes->close();
+  waiting_.front().since = Clock::time_point::max();  // chosen once is enough
+  waiting_.splice(waiting_.end(), waiting_, waiting_.begin());
+}
+
+awaitable<Result<HttpRequest>> HttpServer::next_request(ByteStream& bytes,
+                                                        HttpRequestReader& reader) {
+  auto const place = waiting_.insert(waiting_.end(), {&bytes, Clock::now()});
+  auto const done = scope_exit([this, place] { waiting_.erase(place); });
+  auto const begun = co_await reader.wait_for_first_byte();
+  if (!begun) co_return begun.error();
+  co_return co_await within(limits_.request_deadline, reader.read(), "HTTP request");
+}
+
 awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string local_authority) {
   ++connections_;
-  // Those who connect and say nothing make way for the next, oldest first.
-  auto place = unfinished_.insert(unfinished_.end(), bytes.get());
-  bool finished = false;
   auto const leave = scope_exit([&] {
     --connections_;
-    if (!finished) unfinished_.erase(place);
+    left_.notify_all();
   });
-  if (unfinished_.size() > limits_.unfinished_max) unfinished_.front()->close();
-
   HttpRequestReader reader(*bytes, limits_.header_max, limits_.body_max);
   for (;;) {
-    auto const begun = co_await reader.wait_for_first_byte();
-    if (!begun) co_return;
-    auto request = co_await within(limits_.request_deadline, reader.read(), "HTTP request");
+    auto request = co_await next_request(*bytes, reader);
     if (!request) {
       if (request.error().is(Errc::bad_message)) {
         auto const refusal = text_reply(reader.why().status, reader.why().text);
@@ -290,9 +329,6 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
       }
       co_return;
     }
-    if (!finished) unfinished_.erase(place);
-    finished = true;
-
     HttpExchange exchange(loop_, bytes, std::move(*request), local_authority,
                           std::move(reader.leftover()));
     co_await handler_.handle(exchange);

@@ -16,9 +16,13 @@ struct HttpServerLimits {
   std::size_t header_max = 64 * 1024;
   std::size_t body_max = 64 * 1024;  ///< larger bodies are answered 413
   Duration request_deadline = 10s;   ///< from the first byte of a request to its last
-  std::size_t unfinished_max = 64;   ///< connections that have not yet sent a whole first request
+  /// At this many, newcomers wait in the kernel until a connection ends. Those that only wait for
+  /// their next request make way, the longest waiting first.
   std::size_t connections_max = 2048;
+  Duration idle_grace = 1s;  ///< how long a connection may wait for its next request undisturbed
 };
+
+class HttpRequestReader;
 
 /// One request and the way to answer it. The handler answers exactly once.
 class HttpExchange {
@@ -95,7 +99,14 @@ class HttpServer {
 
  private:
   class Acceptor;
+  struct Accepted {
+    std::unique_ptr<ByteStream> bytes;
+    std::string local_authority;
+  };
+  awaitable<Result<Accepted>> accept_one(Acceptor& acceptor);
   awaitable<void> accept_loop(Acceptor& acceptor);
+  void make_place();
+  awaitable<Result<HttpRequest>> next_request(ByteStream& bytes, HttpRequestReader& reader);
   awaitable<void> serve(std::unique_ptr<ByteStream> bytes, std::string local_authority);
 
   Loop& loop_;
@@ -106,7 +117,13 @@ class HttpServer {
   Tasks tasks_;
   std::uint16_t port_ = 0;
   std::size_t connections_ = 0;
-  std::list<ByteStream*> unfinished_;  // no whole request yet, oldest first
+  struct Waiting {
+    ByteStream* bytes;
+    Clock::time_point since;
+  };
+  std::list<Waiting> waiting_;  // for the rest of a request or the next one, longest first
+  Broadcast left_;              // a connection has ended
+  Clock::time_point warned_;
 };
 
 }  // namespace bridge::net

@@ -245,54 +245,67 @@ TEST_CASE("http_server: a request that does not end in time is closed, an idle c
   });
 }
 
-TEST_CASE("http_server: those who connect and say nothing make way, the oldest first") {
+TEST_CASE("http_server: a crowd that comes at once is served, every one of it") {
   HttpServerLimits limits;
-  limits.unfinished_max = 3;
-  Bench bench(limits);
-  bench.run([&]() -> awaitable<void> {
-    auto talker = bench.connect();
-    co_await talker.send(get("/a"));
-    (void)co_await talker.read(ok("GET /a \n").size());
-    std::vector<RawPeer> silent;
-    for (int i = 0; i < 20; ++i) silent.push_back(bench.connect());
-    auto const few = [&] { return bench.server.connections() == 4; };
-    auto const all_in = [&] { return bench.server.connections() >= 1; };
-    co_await test::until(all_in);
-    co_await test::let_others_run(100);
-    co_await test::until(few);
-    for (std::size_t i = 0; i < 17; ++i) {
-      auto const nothing = co_await silent[i].read_to_end();
-      CHECK(nothing.empty());
-    }
-    for (std::size_t i = 17; i < 20; ++i) {
-      co_await silent[i].send(get("/b"));
-      auto const reply = co_await silent[i].read(ok("GET /b \n").size());
-      CHECK(reply == ok("GET /b \n"));
-    }
-    // Who has spoken once is no longer in danger.
-    co_await talker.send(get("/c"));
-    auto const reply = co_await talker.read(ok("GET /c \n").size());
-    CHECK(reply == ok("GET /c \n"));
-  });
-}
-
-TEST_CASE("http_server: over the number of connections the next one is closed") {
-  HttpServerLimits limits;
-  limits.connections_max = 2;
+  limits.connections_max = 50;
   Bench bench(limits);
   bench.run([&]() -> awaitable<void> {
     std::vector<RawPeer> peers;
-    for (int i = 0; i < 6; ++i) peers.push_back(bench.connect());
-    for (std::size_t i = 2; i < 6; ++i) {
-      auto const nothing = co_await peers[i].read_to_end();
+    for (int i = 0; i < 300; ++i) peers.push_back(bench.connect());
+    for (auto& peer : peers) co_await peer.send(get("/a", "Connection: close\r\n"));
+    for (auto& peer : peers) {
+      auto const reply = co_await peer.read(ok("GET /a \n").size());
+      CHECK(reply == ok("GET /a \n"));
+    }
+  });
+}
+
+TEST_CASE("http_server: over the number of connections idle ones make way, the oldest first") {
+  HttpServerLimits limits;
+  limits.connections_max = 4;
+  limits.idle_grace = 20ms;
+  Bench bench(limits);
+  bench.run([&]() -> awaitable<void> {
+    auto talker = bench.connect();
+    co_await talker.send(get("/think"));
+    auto const thinks = [&] { return bench.handler.thinking == 1; };
+    co_await test::until(thinks);
+    std::vector<RawPeer> idle;
+    for (int i = 0; i < 3; ++i) {
+      idle.push_back(bench.connect());
+      co_await idle.back().send(get("/a"));
+      (void)co_await idle.back().read(ok("GET /a \n").size());
+    }
+    auto silent = bench.connect();
+    auto late = bench.connect();
+    co_await late.send(get("/b"));
+    auto const reply = co_await late.read(ok("GET /b \n").size());
+    CHECK(reply == ok("GET /b \n"));
+    for (int i = 0; i < 2; ++i) {
+      auto const nothing = co_await idle[static_cast<std::size_t>(i)].read_to_end();
       CHECK(nothing.empty());
     }
-    CHECK(bench.server.connections() == 2);
-    peers[0].close();
-    auto const one = [&] { return bench.server.connections() == 1; };
-    co_await test::until(one);
+    co_await idle[2].send(get("/c"));
+    auto const still = co_await idle[2].read(ok("GET /c \n").size());
+    CHECK(still == ok("GET /c \n"));
+    CHECK(bench.handler.thinking == 1);  // who is served is in no danger
+  });
+}
+
+TEST_CASE("http_server: over the number of connections a newcomer waits until one ends") {
+  HttpServerLimits limits;
+  limits.connections_max = 1;
+  Bench bench(limits);
+  bench.run([&]() -> awaitable<void> {
+    auto busy = bench.connect();
+    co_await busy.send(get("/think"));
+    auto const thinks = [&] { return bench.handler.thinking == 1; };
+    co_await test::until(thinks);
     auto next = bench.connect();
     co_await next.send(get("/a"));
+    co_await test::let_others_run(20);
+    CHECK(bench.handler.requests == 1);
+    busy.close();
     auto const reply = co_await next.read(ok("GET /a \n").size());
     CHECK(reply == ok("GET /a \n"));
   });
