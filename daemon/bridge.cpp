@@ -88,7 +88,9 @@ Bridge::Status Bridge::status() const {
   out.state = state_;
   out.since = since_;
   out.reason = reason_;
-  out.last_failure = last_failure_;
+  // What the user asked for is no failure, and a new try has not failed yet.
+  bool const failed = last_failure_ && last_failure_->code != "STOPPED";
+  if (failed && state_ == BridgeState::cold) out.last_failure = last_failure_;
   out.clients = clients_.size();
   if (keeper_) {
     out.runtime = keeper_->runtime();
@@ -129,7 +131,11 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::open_upstream() {
   auto url = co_await find_upstream();
   if (!url) co_return url.error();
   if (draining_) co_return stopping();
-  co_return co_await connect_upstream(loop_, reach_, config_.limits, std::move(*url), timing_.dial);
+  auto first =
+      co_await (connect_upstream(loop_, reach_, config_.limits, std::move(*url), timing_.dial) ||
+                give_up_->wait());
+  if (first.index() == 1) co_return Failure("STOPPED", "the runtime was stopped");
+  co_return std::get<0>(std::move(first));
 }
 
 awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
@@ -221,12 +227,16 @@ awaitable<void> Bridge::send_clients_away(std::uint16_t code, std::string reason
   }
 }
 
-// A start in flight is waited for: cancelled, it might leave a runtime behind that nobody knows of.
-// So is an upstream that is on its way out already; an attach that waited for it may then wake the
-// bridge before we look again.
+// A start in flight is waited for: cancelled, it might leave a runtime behind that nobody knows of;
+// a dial is given up. An upstream that is on its way out already is waited for too; an attach that
+// waits for the same may then wake the bridge before we look again.
 awaitable<void> Bridge::let_go(Failure why) {
   asio::steady_timer patience(loop_.executor(), Clock::time_point::max());
   while (state_ != BridgeState::cold) {
+    if (state_ == BridgeState::waking && !upstream_) {
+      log_.info("waits for what is being started");
+      give_up_->notify();
+    }
     bool const open = upstream_ && state_ != BridgeState::closing;
     if (open && !leaving_because_) {
       leaving_because_ = why;
@@ -250,7 +260,7 @@ awaitable<FailureOr<>> Bridge::stop_runtime() {
   enter(BridgeState::closing, "the runtime is being stopped");
   auto const back = scope_exit([this] { enter(BridgeState::cold, reason_); });
   auto stopped = co_await keeper_->stop();
-  reason_ = stopped ? "[STOPPED] the runtime was stopped" : stopped.error().text();
+  reason_ = stopped ? "the runtime was stopped" : stopped.error().text();
   co_return stopped;
 }
 
@@ -258,8 +268,8 @@ awaitable<std::string> Bridge::shut_down() {
   draining_ = true;
   co_await let_go(stopping());
   std::string said = "nothing to stop";
-  if (keeper_ && !keeper_->run().empty()) {
-    if (!keeper_->started_here()) {
+  if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
+    if (!keeper_->started_here() && !keeper_->start_unsure()) {
       said = fmt::format("runtime {} was not started here and is left alone",
                          keeper_->runtime().value);
     } else if (config_.on_exit == config::OnExit::keep) {
@@ -286,6 +296,7 @@ awaitable<FailureOr<>> Bridge::wait_until_live() {
     if (state_ == BridgeState::cold) {
       if (seen_wake == wakes_ && seen_wake != 0) co_return *last_failure_;
       seen_wake = ++wakes_;
+      give_up_.emplace(loop_.executor());
       enter(BridgeState::waking, "");
       tasks_.spawn(config_.name + " upstream", life());
       continue;  // it may have failed at once
@@ -295,12 +306,16 @@ awaitable<FailureOr<>> Bridge::wait_until_live() {
   }
 }
 
+Failure Bridge::attach_timeout(std::string_view what) const {
+  return Failure("ATTACH_TIMEOUT",
+                 fmt::format("{} after {}", what, config::print_duration(config_.attach_timeout)));
+}
+
 awaitable<FailureOr<>> Bridge::up() {
   asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
   auto first = co_await (wait_until_live() || timer.async_wait(no_throw));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
-  auto const limit = config::print_duration(config_.attach_timeout);
-  co_return Failure("ATTACH_TIMEOUT", fmt::format("the runtime was not ready within {}", limit));
+  co_return attach_timeout("the runtime is not ready");
 }
 
 awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
@@ -362,11 +377,11 @@ awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
     if (!answer.ok()) result = Failure("UPSTREAM_LOST", answer.error);
     answered.notify();
   });
-  auto const first = co_await (answered.wait() || exchange.gone());
-  if (first.index() == 1) {
-    mux_->leave(who);  // the answer must not come to us any more
-    result = Failure("STOPPED", "the client left");
-  }
+  asio::steady_timer patience(loop_.executor(), config_.attach_timeout);
+  auto const first = co_await (answered.wait() || exchange.gone() || patience.async_wait(no_throw));
+  if (first.index() != 0) mux_->leave(who);  // the answer must not come to us any more
+  if (first.index() == 1) result = Failure("STOPPED", "the client left");
+  if (first.index() == 2) result = attach_timeout("the runtime's browser does not answer");
   co_return result;
 }
 

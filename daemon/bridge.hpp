@@ -125,6 +125,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> let_go(Failure why);
 
   awaitable<FailureOr<>> wait_until_live();
+  [[nodiscard]] Failure attach_timeout(std::string_view what) const;
   awaitable<FailureOr<>> join(net::HttpExchange& exchange, ClientId who, std::string const& target);
   awaitable<FailureOr<>> admit(net::HttpExchange& exchange);
   awaitable<void> run_client(net::HttpExchange& exchange, ClientId who, std::string kind);
@@ -145,6 +146,7 @@ class Bridge final : private cdp::MuxOut {
   std::uint64_t wakes_ = 0;
   bool draining_ = false;
   bool joined_run_ = false;                 // the last start found its run open
+  std::optional<net::Signal> give_up_;      // for a dial nobody wants any more
   std::optional<Failure> leaving_because_;  // we end the upstream ourselves, and why
 
   std::unique_ptr<net::WsStream> upstream_;

@@ -15,6 +15,7 @@ namespace {
 constexpr std::string_view kBrowserAlias = "/devtools/browser";
 constexpr std::string_view kPagePrefix = "/devtools/page/";
 constexpr auto kFreshLimit = 2s;
+constexpr auto kAnswerLimit = 10s;
 
 net::HttpReply protocol_reply(std::string body) {
   net::HttpReply reply;
@@ -144,9 +145,18 @@ awaitable<net::HttpReply> Endpoint::json_route(net::HttpExchange& exchange, std:
     // Strings made first: g++ 12 destroys a class-typed temporary of an awaited call twice.
     std::string method = activate ? "Target.activateTarget" : "Target.closeTarget";
     std::string done = activate ? "Target activated" : "Target is closing";
-    co_return co_await on_target(std::move(method), id, std::move(done));
+    co_return co_await on_target(exchange, std::move(method), id, std::move(done));
   }
   co_return json_reply(404, "Unknown command: " + command);
+}
+
+awaitable<FailureOr<std::string>> Endpoint::ask(net::HttpExchange& exchange, std::string method,
+                                                std::string params) {
+  auto first = co_await (bridge_.call(std::move(method), std::move(params)) || exchange.gone() ||
+                         net::sleep_for(kAnswerLimit));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  if (first.index() == 1) co_return Failure("STOPPED", "the client left");
+  co_return Failure("UPSTREAM_LOST", "the runtime does not answer");
 }
 
 // Chrome sends no event when a title changes, so it is asked; a runtime that is slow to answer is
@@ -171,10 +181,10 @@ awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std:
   auto const query = rest.find('?');
   auto url = query == std::string::npos ? std::string() : rest.substr(query + 1);
   url = net::percent_decode(url.substr(0, url.find('&')));
-  if (url.find(':') == std::string::npos) url = "about:blank";
+  if (url.find(':') == std::string::npos || !net::is_utf8(url)) url = "about:blank";
   auto const params =
       fmt::format("{{\"url\":{},\"forTab\":{}}}", cdp::encode_string(url), asks_for_tabs(rest));
-  auto const created = co_await bridge_.call("Target.createTarget", params);
+  auto const created = co_await ask(exchange, "Target.createTarget", params);
   if (!created) co_return refusal(created.error());
   auto const raw = cdp::find_member(*created, "targetId");
   auto const* target = bridge_.discovery().find(raw ? cdp::decode_string(*raw) : std::string());
@@ -187,12 +197,12 @@ awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std:
   co_return json_reply(200, bridge_.discovery().target_json(shown, authority));
 }
 
-awaitable<net::HttpReply> Endpoint::on_target(std::string method, std::string id,
-                                              std::string done) {
+awaitable<net::HttpReply> Endpoint::on_target(net::HttpExchange& exchange, std::string method,
+                                              std::string id, std::string done) {
   auto const* target = bridge_.discovery().find(id);
   if (target == nullptr) co_return json_reply(404, "No such target id: " + id);
   auto const params = fmt::format("{{\"targetId\":{}}}", cdp::encode_string(id));
-  auto const answer = co_await bridge_.call(method, params);
+  auto const answer = co_await ask(exchange, method, params);
   if (!answer) co_return json_reply(500, fmt::format("{}: {}", answer.error().message, id));
   if (method == "Target.activateTarget") bridge_.discovery().note_activity(id);
   co_return json_reply(200, std::move(done));

@@ -27,7 +27,11 @@ class Endpoint final : public net::HttpHandler {
   awaitable<void> refresh_targets();
   awaitable<net::HttpReply> new_target(net::HttpExchange& exchange, std::string rest,
                                        std::string authority);
-  awaitable<net::HttpReply> on_target(std::string method, std::string id, std::string done);
+  awaitable<net::HttpReply> on_target(net::HttpExchange& exchange, std::string method,
+                                      std::string id, std::string done);
+  /// A command of ours for one request: given up when the asker leaves or the runtime is silent.
+  awaitable<FailureOr<std::string>> ask(net::HttpExchange& exchange, std::string method,
+                                        std::string params);
   /// Host as the client named us, and the prefix: what our ws:// addresses begin with.
   [[nodiscard]] static std::string authority(net::HttpExchange const& exchange,
                                              std::string_view prefix);

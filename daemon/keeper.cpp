@@ -20,7 +20,9 @@ awaitable<FailureOr<api::RuntimeStart>> Keeper::start() {
     id_ = std::move(*found);
   }
   auto const key = new_uuid();
+  unsure_ = true;
   auto begun = co_await platform_.start_runtime(id_, key);
+  unsure_ = !begun && (begun.error().is_transport() || begun.error().status >= 500);
   if (!begun) {
     if (begun.error().is_not_found() && ref_.id.empty())
       id_ = {};  // deleted meanwhile: look again next time
@@ -77,6 +79,7 @@ awaitable<FailureOr<void>> Keeper::stop() {
   if (!stopped) co_return failure_of(stopped.error(), "stop the runtime");
   log_.info("runtime {} {}", id_.value, stopped->stopped ? "stopped" : "was not active any more");
   started_here_ = false;
+  unsure_ = false;
   run_ = {};
   co_return FailureOr<void>{};
 }

@@ -28,6 +28,8 @@ class Keeper {
   [[nodiscard]] RunId const& run() const { return run_; }
   /// This process started the current run.
   [[nodiscard]] bool started_here() const { return started_here_; }
+  /// A start was asked for and not answered: the runtime may run.
+  [[nodiscard]] bool start_unsure() const { return unsure_; }
 
  private:
   /// Empty when there is none.
@@ -41,6 +43,7 @@ class Keeper {
   RuntimeId id_;
   RunId run_;
   bool started_here_ = false;
+  bool unsure_ = false;
 };
 
 }  // namespace bridge

@@ -1,6 +1,7 @@
 #include "net/url.hpp"
 
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
@@ -177,6 +178,10 @@ std::string percent_encode(std::string_view text) {
     }
   }
   return out;
+}
+
+bool is_utf8(std::string_view bytes) {
+  return simdjson::validate_utf8(bytes);
 }
 
 }  // namespace bridge::net

@@ -40,6 +40,8 @@ struct Url {
 [[nodiscard]] bool is_loopback_host(std::string_view host);
 
 [[nodiscard]] std::string percent_decode(std::string_view text);
+/// Decoding yields bytes; this says whether they are text.
+[[nodiscard]] bool is_utf8(std::string_view bytes);
 /// Everything but unreserved characters is escaped: one path segment, one query value.
 [[nodiscard]] std::string percent_encode(std::string_view text);
 

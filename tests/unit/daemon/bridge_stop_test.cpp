@@ -19,7 +19,8 @@ TEST_CASE("bridge: stop sends clients away with 1001, lets go of the upstream, s
   CHECK_FALSE(bench.platform.active(RuntimeId("rt_1")));
   bench.until("upstream is closed", [&] { return bench.upstream.connections() == 0; });
   CHECK(bench.bridge.state() == BridgeState::cold);
-  CHECK(bench.bridge.status().reason == "[STOPPED] the runtime was stopped");
+  CHECK(bench.bridge.status().reason == "the runtime was stopped");
+  CHECK_FALSE(bench.bridge.status().last_failure.has_value());
   CHECK_FALSE(bench.bridge.status().started_here);
   bench.join();
   CHECK(bench.bridge.status().run == RunId("run_2"));
@@ -252,4 +253,35 @@ TEST_CASE("bridge: shut down during a stop waits for it and stops nothing twice"
   bench.until("it is down", [&] { return said.has_value(); });
   CHECK(*said == "nothing to stop");
   CHECK(bench.platform.count("stop rt_1") == 1);
+}
+
+TEST_CASE("bridge: nobody waits for a dial that is not wanted any more") {
+  net::Loop loop;
+  Tcp::acceptor mute(loop.io(), Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  config::Bridge config;
+  config.name = "main";
+  config.upstream = Secret(fmt::format("ws://127.0.0.1:{}/", mute.local_endpoint().port()));
+  Bench bench(config);
+  auto& client = bench.knock();
+  bench.until_state(BridgeState::waking);
+  auto const begin = Clock::now();
+  CHECK(bench.shut_down() == "nothing to stop");
+  CHECK(Clock::now() - begin < 5s);
+  bench.until("the client is told", [&] { return client.status != 0; });
+  CHECK(client.refused.body.starts_with("bctrl-bridge: [STOPPING] "));
+}
+
+TEST_CASE("bridge: a runtime whose start was not answered is stopped at the end") {
+  Bench bench;
+  bench.platform.fail_next("start", 0, "network.error");
+  CHECK_FALSE(bench.up().has_value());
+  CHECK(bench.shut_down() == "runtime rt_1 stopped");
+  CHECK(bench.platform.count("stop rt_1") == 1);
+}
+
+TEST_CASE("bridge: a runtime whose start was refused is not stopped at the end") {
+  Bench bench;
+  bench.platform.fail_next("start", 402, "billing.insufficient_credits");
+  CHECK_FALSE(bench.up().has_value());
+  CHECK(bench.shut_down() == "nothing to stop");
 }

@@ -145,7 +145,7 @@ TEST_CASE("bridge: an attach waits no longer than attach_timeout; the wake goes 
   auto const refused = bench.refused();
   CHECK(refused.status == 503);
   CHECK(refused.body.starts_with(
-      "bctrl-bridge: [ATTACH_TIMEOUT] the runtime was not ready within 30ms\n"));
+      "bctrl-bridge: [ATTACH_TIMEOUT] the runtime is not ready after 30ms\n"));
   CHECK(bench.bridge.state() == BridgeState::waking);
   bench.platform.release("start");
   bench.until_state(BridgeState::live);
@@ -209,4 +209,19 @@ TEST_CASE("bridge: a fixed upstream needs no platform") {
   CHECK(test::finish(loop, bridge.stop_runtime()).has_value());
   CHECK(test::finish(loop, bridge.shut_down()) == "nothing to stop");
   test::finish(loop, upstream.stop());
+}
+
+TEST_CASE("bridge: an attach that the browser does not answer ends after attach_timeout") {
+  auto config = bridge_config();
+  config.attach_timeout = 50ms;
+  Bench bench(config);
+  bench.join();
+  bench.upstream.hold_attach = true;
+  auto const refused = bench.refused();
+  CHECK(refused.status == 503);
+  CHECK(refused.body.starts_with(
+      "bctrl-bridge: [ATTACH_TIMEOUT] the runtime's browser does not answer after 50ms\n"));
+  CHECK(bench.bridge.status().sessions == 1);
+  bench.upstream.release_attaches();
+  bench.until("the late session is given back", [&] { return bench.upstream.sessions() == 1; });
 }

@@ -238,6 +238,14 @@ TEST_CASE("endpoint: a sleeping runtime has the pinned schema at /json/protocol"
   CHECK(bench.platform.calls.empty());
 }
 
+TEST_CASE("endpoint: an address that is no text opens about:blank") {
+  Bench bench;
+  REQUIRE(bench.up().has_value());
+  CHECK(bench.ask("PUT", "/json/new?http://%ff%fe").status == 200);
+  // The fake keeps the address as the title.
+  CHECK(json::parse(bench.get("/json").body).at(0).at("title") == "about:blank");
+}
+
 TEST_CASE("endpoint: a bad handshake wakes nobody") {
   Bench bench;
   auto const ask = [&](std::string_view headers) {
