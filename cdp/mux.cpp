@@ -7,7 +7,6 @@
 
 #include "cdp/errors.hpp"
 #include "cdp/json_scan.hpp"
-#include "cdp/policy.hpp"
 
 namespace bridge::cdp {
 namespace {
@@ -17,6 +16,13 @@ constexpr ClientId kOurselves{0};
 std::string member_text(std::string_view object, std::string_view key) {
   auto const raw = find_member(object, key);
   return raw ? decode_string(*raw) : std::string();
+}
+
+// A context disposed while its service worker starts leaves a target without a context. Playwright
+// cannot attach to a browser that has one, and a session keeps it alive.
+bool is_orphan(std::string_view target_info) {
+  return member_text(target_info, "type") == "service_worker" &&
+         !find_member(target_info, "browserContextId");
 }
 
 }  // namespace
@@ -30,10 +36,17 @@ void Mux::start(OnAnswer ready) {
 }
 
 void Mux::call(std::string_view method, std::string_view params, OnAnswer answer) {
+  call_on({}, method, params, std::move(answer));
+}
+
+void Mux::call_on(std::string_view session, std::string_view method, std::string_view params,
+                  OnAnswer answer) {
   auto const id = pending_.add({kOurselves, 0, 0});
   calls_.emplace(id, std::move(answer));
+  auto const member =
+      session.empty() ? std::string() : fmt::format(",\"sessionId\":\"{}\"", session);
   auto const text =
-      fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}}}", id, method, params);
+      fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}{}}}", id, method, params, member);
   out_.to_upstream(Spliced(text));
 }
 
@@ -80,6 +93,7 @@ void Mux::leave(ClientId who) {
   auto const params = fmt::format("{{\"sessionId\":\"{}\"}}", root->id);
   drop_tree(*root);
   call("Target.detachFromTarget", params, [](Answer const&) {});
+  set_again(std::exchange(to_set_again_, {}));
 }
 
 bool Mux::has_root(ClientId who) const {
@@ -120,17 +134,29 @@ void Mux::from_client(ClientId who, std::string_view frame) {
       out_.client_leaves(who);
       return;
     }
-    case Rule::note_activity: {
-      auto const named = member_text(command.params, "targetId");
-      discovery_.note_activity(named.empty() ? std::string_view(session->target)
-                                             : std::string_view(named));
-      break;
-    }
     case Rule::look_inside:
     case Rule::forward:
       break;
+    default:
+      take_note(rule, *session, command);
   }
   forward(who, frame, command, *session);
+}
+
+void Mux::take_note(Rule rule, Session const& session, Command const& command) {
+  if (rule == Rule::note_activity) {
+    auto const named = member_text(command.params, "targetId");
+    discovery_.note_activity(named.empty() ? std::string_view(session.target)
+                                           : std::string_view(named));
+  } else if (rule == Rule::note_download) {
+    downloads_.set(session, command.params);
+  } else if (rule == Rule::resume_target) {
+    holds_.target_resumed(session);
+  } else if (rule == Rule::continue_request) {
+    holds_.request_continued(session, member_text(command.params, "requestId"));
+  } else if (rule == Rule::continue_requests) {
+    holds_.requests_continued(session);
+  }
 }
 
 void Mux::forward(ClientId who, std::string_view frame, Command const& command,
@@ -189,23 +215,49 @@ void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
   ++counts_.events;
   auto const who = session->client;
   bool const is_root = session->parent == nullptr;
-  // The tree changes before the client hears of it: its next command may already name the child.
-  if (message.method == "Target.attachedToTarget") {
-    adopt_child(*session, frame);
-  } else if (message.method == "Target.detachedFromTarget") {
-    auto const gone = member_text(find_member(frame, "params").value_or("{}"), "sessionId");
-    auto* child = sessions_.find(gone);
-    if (child != nullptr && child->client == who && child->parent != nullptr) drop_tree(*child);
-  }
+  if (!take_note(message.method, *session, frame)) return;
   out_.to_client(who, is_root ? cut_session(frame, message) : Spliced(frame));
 }
 
-void Mux::adopt_child(Session& parent, std::string_view frame) {
+// The tree changes before the client hears of it: its next command may already name the child.
+bool Mux::take_note(std::string_view method, Session& session, std::string_view frame) {
+  bool const attached = method == "Target.attachedToTarget";
+  bool const told = method == "Target.targetCreated" || method == "Target.targetInfoChanged";
+  bool const detached = method == "Target.detachedFromTarget";
+  bool const paused = method == "Fetch.requestPaused";
+  if (!attached && !told && !detached && !paused) return true;
+
   auto const params = find_member(frame, "params").value_or("{}");
+  if (attached || told) {
+    bool const hidden = is_orphan(find_member(params, "targetInfo").value_or("{}"));
+    if (attached && hidden) {
+      auto const named = find_member(params, "sessionId").value_or("\"\"");
+      call_on(session.id, "Target.detachFromTarget", fmt::format("{{\"sessionId\":{}}}", named),
+              [](Answer const&) {});
+    } else if (attached) {
+      adopt_child(session, params);
+    }
+    return !hidden;
+  }
+  if (paused) {
+    holds_.request_paused(session, member_text(params, "requestId"));
+    return true;
+  }
+  auto* child = sessions_.find(member_text(params, "sessionId"));
+  if (child != nullptr && child->client == session.client && child->parent != nullptr) {
+    drop_tree(*child);
+    set_again(std::exchange(to_set_again_, {}));
+  }
+  return true;
+}
+
+void Mux::adopt_child(Session& parent, std::string_view params) {
   auto const id = member_text(params, "sessionId");
   if (id.empty()) return;
   auto const target = member_text(find_member(params, "targetInfo").value_or("{}"), "targetId");
-  sessions_.add(id, parent.client, &parent, target);
+  auto* child = sessions_.add(id, parent.client, &parent, target);
+  if (child != nullptr && find_member(params, "waitingForDebugger") == "true")
+    holds_.target_waits(*child);
 }
 
 void Mux::on_control_event(std::string_view method, std::string_view frame) {
@@ -223,6 +275,7 @@ void Mux::on_root_detached(std::string_view params) {
   if (root == nullptr || root->parent != nullptr) return;
   auto const who = root->client;
   drop_tree(*root);
+  set_again(std::exchange(to_set_again_, {}));
   auto& client = clients_.at(who);
   client.root = nullptr;
   if (client.page) out_.to_client(who, Spliced(kTargetClosedEvent));
@@ -234,7 +287,19 @@ void Mux::drop_tree(Session& top) {
   sessions_.remove_tree(top, [this](Session const& session) {
     pending_.purge([&](Pending const& entry) { return entry.session == session.number; },
                    [](std::int32_t, Pending const&) {});
+    holds_.session_gone(session);
+    for (auto& setting : downloads_.session_gone(session))
+      to_set_again_.push_back(std::move(setting));
   });
+}
+
+// Only now, when Chrome has been told of the detach: it resets the setting then.
+void Mux::set_again(std::vector<Downloads::Setting> const& settings) {
+  for (auto const& setting : settings) {
+    if (sessions_.find(setting.session_id) == nullptr) continue;  // went with the others
+    call_on(setting.session_id, "Browser.setDownloadBehavior", setting.params,
+            [](Answer const&) {});
+  }
 }
 
 void Mux::lose_upstream() {

@@ -5,11 +5,15 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/ids.hpp"
 #include "cdp/discovery.hpp"
+#include "cdp/downloads.hpp"
 #include "cdp/envelope.hpp"
+#include "cdp/holds.hpp"
 #include "cdp/pending.hpp"
+#include "cdp/policy.hpp"
 #include "cdp/sessions.hpp"
 
 namespace bridge::cdp {
@@ -75,6 +79,9 @@ class Mux {
   [[nodiscard]] Discovery& discovery() { return discovery_; }
   [[nodiscard]] Discovery const& discovery() const { return discovery_; }
 
+  /// What stands still because of a client.
+  [[nodiscard]] Holds const& holds() const { return holds_; }
+
   struct Counts {
     std::uint64_t commands = 0;
     std::uint64_t replies = 0;
@@ -95,15 +102,22 @@ class Mux {
     bool page = false;
   };
 
+  /// On a session, or on the control session when there is none.
+  void call_on(std::string_view session, std::string_view method, std::string_view params,
+               OnAnswer answer);
   void refuse(ClientId who, std::string const& reply);
+  void take_note(Rule rule, Session const& session, Command const& command);
+  /// False: the client is not to hear of it.
+  [[nodiscard]] bool take_note(std::string_view method, Session& session, std::string_view frame);
   void forward(ClientId who, std::string_view frame, Command const& command,
                Session const& session);
   void on_reply(std::string_view frame, UpstreamMessage const& message);
   void on_event(std::string_view frame, UpstreamMessage const& message);
   void on_control_event(std::string_view method, std::string_view frame);
   void on_root_detached(std::string_view params);
-  void adopt_child(Session& parent, std::string_view frame);
+  void adopt_child(Session& parent, std::string_view params);
   void drop_tree(Session& top);
+  void set_again(std::vector<Downloads::Setting> const& settings);
 
   MuxOut& out_;
   PendingTable pending_;
@@ -111,6 +125,9 @@ class Mux {
   std::unordered_map<ClientId, Client> clients_;
   std::unordered_map<std::int32_t, OnAnswer> calls_;
   Discovery discovery_;
+  Holds holds_;
+  Downloads downloads_;
+  std::vector<Downloads::Setting> to_set_again_;  // by what drop_tree() removed
   Counts counts_;
 };
 

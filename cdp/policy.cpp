@@ -20,7 +20,15 @@ constexpr std::array kRows{
     Row{"Browser.close", Rule::leave},
     Row{"Browser.crash", Rule::refuse},
     Row{"Browser.crashGpuProcess", Rule::refuse},
+    Row{"Browser.setDownloadBehavior", Rule::note_download},
+    Row{"Fetch.continueRequest", Rule::continue_request},
+    Row{"Fetch.continueResponse", Rule::continue_request},
+    Row{"Fetch.continueWithAuth", Rule::continue_request},
+    Row{"Fetch.disable", Rule::continue_requests},
+    Row{"Fetch.failRequest", Rule::continue_request},
+    Row{"Fetch.fulfillRequest", Rule::continue_request},
     Row{"Page.bringToFront", Rule::note_activity},
+    Row{"Runtime.runIfWaitingForDebugger", Rule::resume_target},
     Row{"Target.activateTarget", Rule::note_activity},
     Row{"Target.exposeDevToolsProtocol", Rule::refuse},
     Row{"Target.sendMessageToTarget", Rule::look_inside},
@@ -37,16 +45,14 @@ Rule verdict(std::string_view message, int depth) {
   Command inside;
   if (read_command(message, inside)) return Rule::refuse;
   switch (rule_for(inside.method)) {
-    case Rule::forward:
-    case Rule::note_activity:
-      return Rule::forward;
-    case Rule::look_inside:
-      return depth < kMaxNesting ? nested(inside.params, depth + 1) : Rule::refuse;
     case Rule::leave:
     case Rule::refuse:
-      break;
+      return Rule::refuse;
+    case Rule::look_inside:
+      return depth < kMaxNesting ? nested(inside.params, depth + 1) : Rule::refuse;
+    default:
+      return Rule::forward;
   }
-  return Rule::refuse;
 }
 
 // Chrome 156 obeys the last of several "message" members, and reads more than JSON (raw control

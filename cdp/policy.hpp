@@ -8,11 +8,16 @@ namespace bridge::cdp {
 /// What happens to a command, on whatever session it is sent: a page session can close the browser
 /// too.
 enum class Rule : std::uint8_t {
-  forward,        ///< to the runtime, untouched
-  leave,          ///< Browser.close: this client leaves, the runtime lives on
-  refuse,         ///< would end or expose the browser for everybody
-  look_inside,    ///< carries another command as text: the rules hold for that one too
-  note_activity,  ///< forward; its target moves to the front of /json/list
+  forward,      ///< to the runtime, untouched
+  leave,        ///< Browser.close: this client leaves, the runtime lives on
+  refuse,       ///< would end or expose the browser for everybody
+  look_inside,  ///< carries another command as text: the rules hold for that one too
+  // Forwarded as well, and taken note of:
+  note_activity,      ///< its target moves to the front of /json/list
+  note_download,      ///< where downloads go, to be said again when a later setter leaves
+  resume_target,      ///< a target that waited for its start goes on
+  continue_request,   ///< a request that Fetch had paused goes on
+  continue_requests,  ///< all of the session's
 };
 
 [[nodiscard]] Rule rule_for(std::string_view method);
