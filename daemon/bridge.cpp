@@ -4,23 +4,10 @@
 
 #include "base/scope_exit.hpp"
 #include "base/uuid.hpp"
-#include "cdp/errors.hpp"
-#include "cdp/protocol_schema.hpp"
-#include "config/units.hpp"
 #include "daemon/refusal.hpp"
 #include "daemon/upstream.hpp"
-#include "net/ws_handshake.hpp"
 
 namespace bridge {
-namespace {
-
-constexpr auto kSchemaLimit = 3s;
-
-Failure stopping() {
-  return Failure("STOPPING", "the daemon is shutting down");
-}
-
-}  // namespace
 
 std::string_view to_text(BridgeState state) {
   switch (state) {
@@ -60,6 +47,7 @@ Bridge::Bridge(net::Loop& loop, net::Reach reach, api::Platform* platform, confi
       timing_(timing),
       log_(config_.name),
       browser_path_("/devtools/browser/" + new_uuid()),
+      hold_watch_(timing.hold),
       changed_(loop.executor()),
       room_(loop.executor()),
       tasks_(loop.executor()) {
@@ -75,6 +63,10 @@ void Bridge::enter(BridgeState state, std::string reason) {
   state_ = state;
   reason_ = std::move(reason);
   changed_.notify_all();
+}
+
+Failure Bridge::stopping() {
+  return Failure("STOPPING", "the daemon is shutting down");
 }
 
 void Bridge::fail(Failure failure) {
@@ -97,6 +89,7 @@ Bridge::Status Bridge::status() const {
     out.run = keeper_->run();
     out.started_here = keeper_->started_here();
   }
+  out.holding = holding_;
   if (mux_) {
     out.sessions = mux_->sessions();
     out.pending = mux_->pending();
@@ -167,7 +160,7 @@ awaitable<void> Bridge::run_upstream() {
     enter(BridgeState::live, version.product);
   });
   Upstream receiver(*this);
-  auto ended = co_await (upstream_->run(receiver) || heartbeat());
+  auto ended = co_await (upstream_->run(receiver) || heartbeat() || watch_clients());
 
   Failure why("UPSTREAM_LOST", "the connection to the runtime ended");
   if (leaving_because_) {
@@ -189,6 +182,7 @@ awaitable<void> Bridge::run_upstream() {
   last_known_.clear_targets();
   mux_.reset();
   upstream_.reset();
+  holding_.clear();
   protocol_.clear();  // the next browser there may be another
   if (keeper_ && !leaving_because_ && !draining_) {
     bool const over = co_await keeper_->run_is_over();
@@ -214,6 +208,29 @@ awaitable<std::string> Bridge::heartbeat() {
   }
   upstream_->abort();
   co_return why;
+}
+
+// A client that is stopped while a target waits for it, or a request, stops everybody who needs
+// these. It is named; one that does not even answer a ping is let go of, and Chrome goes on then.
+// One that lives may have its reasons.
+awaitable<void> Bridge::watch_clients() {
+  for (;;) {
+    co_await net::sleep_for(timing_.watch_every);
+    auto const verdict = hold_watch_.look(mux_->holds(), Clock::now());
+    for (auto const who : verdict.to_ping)
+      if (auto* client = find_client(who)) client->ws().ping();
+    holding_.clear();
+    for (auto const& late : verdict.late) {
+      auto* client = find_client(late.client);
+      if (client == nullptr) continue;
+      auto const line = fmt::format("{} holds up {}", client->name(), late.what);
+      holding_.push_back(line);
+      bool const silent = client->ws().last_received() < late.pinged;
+      if (late.first_time || silent)
+        log_.warn("{}{}", line, silent ? "; it answers no ping and is let go of" : "");
+      if (silent) client->ws().abort();
+    }
+  }
 }
 
 awaitable<void> Bridge::send_clients_away(std::uint16_t code, std::string reason) {
@@ -284,202 +301,6 @@ awaitable<std::string> Bridge::shut_down() {
   tasks_.stop();
   co_await tasks_.join();
   co_return said;
-}
-
-// ---- admission --------------------------------------------------------------------------------
-
-awaitable<FailureOr<>> Bridge::wait_until_live() {
-  std::uint64_t seen_wake = 0;
-  for (;;) {
-    if (draining_) co_return stopping();
-    if (state_ == BridgeState::live) co_return FailureOr<>{};
-    if (state_ == BridgeState::cold) {
-      if (seen_wake == wakes_ && seen_wake != 0) co_return *last_failure_;
-      seen_wake = ++wakes_;
-      give_up_.emplace(loop_.executor());
-      enter(BridgeState::waking, "");
-      tasks_.spawn(config_.name + " upstream", life());
-      continue;  // it may have failed at once
-    }
-    if (state_ == BridgeState::waking) seen_wake = wakes_;
-    co_await changed_.wait();
-  }
-}
-
-Failure Bridge::attach_timeout(std::string_view what) const {
-  return Failure("ATTACH_TIMEOUT",
-                 fmt::format("{} after {}", what, config::print_duration(config_.attach_timeout)));
-}
-
-awaitable<FailureOr<>> Bridge::up() {
-  asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
-  auto first = co_await (wait_until_live() || timer.async_wait(no_throw));
-  if (first.index() == 0) co_return std::get<0>(std::move(first));
-  co_return attach_timeout("the runtime is not ready");
-}
-
-awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
-  auto first = co_await (up() || exchange.gone());
-  if (first.index() == 1) co_return Failure("STOPPED", "the client left");
-  auto ready = std::get<0>(std::move(first));
-  // Others were admitted, or the upstream went, between the wake and our turn.
-  if (ready && state_ != BridgeState::live)
-    co_return Failure("UPSTREAM_LOST", "the connection to the runtime ended");
-  if (ready && joined_ >= config_.limits.clients)
-    co_return Failure("TOO_MANY_CLIENTS", fmt::format("{} clients are connected", joined_));
-  co_return ready;
-}
-
-awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string target) {
-  // Tabs die with their run: a page address of a sleeping runtime leads nowhere and wakes nobody.
-  auto const known = [&] { return target.empty() || discovery().find(target) != nullptr; };
-  if (state_ != BridgeState::waking && !known()) {
-    co_await exchange.reply(no_such_target(target));
-    co_return;
-  }
-  if (auto refused = net::ws_refusal(exchange.request())) {
-    co_await exchange.reply(std::move(*refused));
-    co_return;
-  }
-  auto const admitted = co_await admit(exchange);
-  if (!admitted) {
-    log_.info("attach refused: {}", admitted.error().text());
-    co_await exchange.reply(refusal(admitted.error()));
-    co_return;
-  }
-  if (!known()) {
-    co_await exchange.reply(no_such_target(target));
-    co_return;
-  }
-  ClientId const who{++last_client_};
-  ++joined_;
-  auto const leave = scope_exit([this, who] {
-    clients_.erase(who);
-    mux_->leave(who);
-    --joined_;
-    changed_.notify_all();
-  });
-  auto const joined = co_await join(exchange, who, target);
-  if (!joined) {
-    bool const page_gone = !target.empty() && state_ == BridgeState::live;
-    auto refused = page_gone ? no_such_target(target) : refusal(joined.error());
-    co_await exchange.reply(std::move(refused));
-    co_return;
-  }
-  co_await run_client(exchange, who, target.empty() ? "browser" : "page");
-}
-
-awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
-                                    std::string const& target) {
-  net::Signal answered(loop_.executor());
-  FailureOr<> result;
-  mux_->join(who, target, [&](cdp::Mux::Answer const& answer) {
-    if (!answer.ok()) result = Failure("UPSTREAM_LOST", answer.error);
-    answered.notify();
-  });
-  asio::steady_timer patience(loop_.executor(), config_.attach_timeout);
-  auto const first = co_await (answered.wait() || exchange.gone() || patience.async_wait(no_throw));
-  if (first.index() != 0) mux_->leave(who);  // the answer must not come to us any more
-  if (first.index() == 1) result = Failure("STOPPED", "the client left");
-  if (first.index() == 2) result = attach_timeout("the runtime's browser does not answer");
-  co_return result;
-}
-
-awaitable<void> Bridge::run_client(net::HttpExchange& exchange, ClientId who, std::string kind) {
-  net::WsLimits limits;
-  limits.message_max = config_.limits.client_message;
-  limits.queue_max = config_.limits.client_queue;
-  auto accepted = co_await exchange.accept_websocket(limits);
-  if (!accepted) co_return;
-  auto owned = std::make_unique<Client>(*this, who, std::move(kind), std::move(*accepted));
-  auto& client = *owned;
-  clients_.emplace(who, std::move(owned));
-  Log const log(fmt::format("{} c{}", config_.name, static_cast<std::uint64_t>(who)));
-  log.debug("{} client joined from {}", client.kind(), client.ws().peer());
-  if (state_ != BridgeState::live) {
-    client.ws().close(net::ws_code::service_restart, reason_);
-  } else if (!mux_->has_root(who)) {
-    to_client(who, cdp::Spliced(cdp::kTargetClosedEvent));
-    target_gone(who);
-  }
-  auto const ended = co_await client.run();
-  log.debug("client left: {}", ended.text());
-}
-
-// ---- the data path ----------------------------------------------------------------------------
-
-void Bridge::from_client(ClientId who, std::string_view frame) {
-  mux_->from_client(who, frame);
-}
-
-bool Bridge::upstream_full() const {
-  return upstream_ && upstream_->queued() > config_.limits.upstream_queue;
-}
-
-awaitable<void> Bridge::upstream_room() {
-  while (upstream_full()) co_await room_.wait();
-}
-
-void Bridge::to_upstream(cdp::Spliced const& message) {
-  (void)upstream_->send(message.pieces());  // never refuses: the queue has no cap of its own
-}
-
-void Bridge::to_client(ClientId who, cdp::Spliced const& message) {
-  auto const client = clients_.find(who);
-  if (client == clients_.end()) return;
-  auto& ws = client->second->ws();
-  if (ws.send(message.pieces())) return;
-  log_.warn("c{} does not read: {} bytes wait for it, it is closed",
-            static_cast<std::uint64_t>(who), ws.queued());
-  ws.close(net::ws_code::try_again_later, "[SLOW_READER] the client did not read what it was sent");
-  tasks_.spawn("evict", evict(who));
-}
-
-// A client that does not read does not take its close frame either.
-awaitable<void> Bridge::evict(ClientId who) {
-  co_await net::sleep_for(timing_.farewell);
-  auto const client = clients_.find(who);
-  if (client != clients_.end()) client->second->ws().abort();
-}
-
-void Bridge::client_leaves(ClientId who) {
-  auto const client = clients_.find(who);
-  if (client != clients_.end()) client->second->ws().close(net::ws_code::normal, "");
-}
-
-void Bridge::target_gone(ClientId who) {
-  auto const client = clients_.find(who);
-  if (client != clients_.end()) client->second->ws().finish();
-}
-
-awaitable<FailureOr<std::string>> Bridge::call(std::string method, std::string params) {
-  if (state_ != BridgeState::live) co_return Failure("STOPPED", "the runtime sleeps");
-  // Shared by this coroutine and the mux, which may answer after a cancelled wait.
-  struct Shared {
-    net::Signal answered;
-    FailureOr<std::string> result{std::string()};
-  };
-  auto const shared = std::make_shared<Shared>(Shared{net::Signal(loop_.executor())});
-  mux_->call(method, params, [shared](cdp::Mux::Answer const& answer) {
-    if (answer.ok()) {
-      shared->result = std::string(answer.result);
-    } else {
-      shared->result = Failure("UPSTREAM_LOST", answer.error);
-    }
-    shared->answered.notify();
-  });
-  co_await shared->answered.wait();
-  co_return std::move(shared->result);
-}
-
-awaitable<std::string> Bridge::protocol() {
-  auto const at = config_.upstream ? net::parse_url(config_.upstream->reveal())
-                                   : Result<net::Url>(Error(Errc::not_found, "upstream"));
-  if (protocol_.empty() && at && !at->is_ws()) {
-    auto fetched = co_await fetch_protocol(loop_, reach_, *at, kSchemaLimit);
-    if (fetched) protocol_ = std::move(*fetched);
-  }
-  co_return protocol_.empty() ? std::string(cdp::pinned_protocol()) : protocol_;
 }
 
 }  // namespace bridge

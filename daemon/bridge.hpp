@@ -6,12 +6,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
 #include "cdp/mux.hpp"
 #include "config/config.hpp"
 #include "daemon/client.hpp"
 #include "daemon/failure.hpp"
+#include "daemon/hold_watch.hpp"
 #include "daemon/keeper.hpp"
 #include "net/dial.hpp"
 #include "net/http_server.hpp"
@@ -43,6 +45,8 @@ class Bridge final : private cdp::MuxOut {
     Duration ping_every = 20s;
     Duration silence_max = 75s;  ///< three unanswered pings
     Duration farewell = 5s;      ///< for a peer to take its close frame
+    HoldWatch::Timing hold;      ///< for a client that holds others up
+    Duration watch_every = 1s;   ///< how often that is looked at
   };
 
   /// `platform` may be null for a fixed upstream.
@@ -96,6 +100,7 @@ class Bridge final : private cdp::MuxOut {
     std::size_t pending = 0;
     std::size_t targets = 0;
     cdp::Mux::Counts counts;
+    std::vector<std::string> holding;  ///< "c2 Playwright/1.65.1 holds up ...", a line each
   };
   [[nodiscard]] Status status() const;
 
@@ -114,6 +119,7 @@ class Bridge final : private cdp::MuxOut {
 
   void enter(BridgeState state, std::string reason);
   void fail(Failure failure);
+  [[nodiscard]] static Failure stopping();
   [[nodiscard]] bool knows_browser() const { return mux_ && mux_->discovery().version().known(); }
 
   awaitable<void> life();
@@ -121,6 +127,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<net::Url>> find_upstream();
   awaitable<void> run_upstream();
   awaitable<std::string> heartbeat();
+  awaitable<void> watch_clients();
   awaitable<void> send_clients_away(std::uint16_t code, std::string reason);
   awaitable<void> let_go(Failure why);
 
@@ -130,6 +137,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<>> admit(net::HttpExchange& exchange);
   awaitable<void> run_client(net::HttpExchange& exchange, ClientId who, std::string kind);
   awaitable<void> evict(ClientId who);
+  [[nodiscard]] Client* find_client(ClientId who) const;
 
   net::Loop& loop_;
   net::Reach reach_;
@@ -156,6 +164,9 @@ class Bridge final : private cdp::MuxOut {
   std::map<ClientId, std::unique_ptr<Client>> clients_;
   std::uint64_t last_client_ = 0;
   std::size_t joined_ = 0;  // sockets that use mux_, from before their attach to after their leave
+
+  HoldWatch hold_watch_;
+  std::vector<std::string> holding_;
 
   net::Broadcast changed_;
   net::Broadcast room_;

@@ -1,11 +1,28 @@
 #include "daemon/client.hpp"
 
+#include <fmt/format.h>
+
 #include "daemon/bridge.hpp"
 
 namespace bridge {
 
-Client::Client(Bridge& bridge, ClientId id, std::string kind, std::unique_ptr<net::WsStream> ws)
-    : bridge_(bridge), id_(id), kind_(std::move(kind)), ws_(std::move(ws)) {}
+namespace {
+
+constexpr std::size_t kAgentMax = 40;
+
+std::string name_of(ClientId id, std::string_view agent) {
+  auto name = fmt::format("c{}", static_cast<std::uint64_t>(id));
+  if (agent.empty()) return name;
+  name += ' ';
+  for (char const c : agent.substr(0, kAgentMax)) name += c >= ' ' && c <= '~' ? c : '?';
+  return name;
+}
+
+}  // namespace
+
+Client::Client(Bridge& bridge, ClientId id, std::string_view agent,
+               std::unique_ptr<net::WsStream> ws)
+    : bridge_(bridge), id_(id), name_(name_of(id, agent)), ws_(std::move(ws)) {}
 
 void Client::on_message(net::WsOpcode kind, std::span<char> payload) {
   if (kind == net::WsOpcode::text) {

@@ -15,13 +15,14 @@ class Bridge;
 /// while the runtime's queue is full.
 class Client final : public net::WsReceiver {
  public:
-  Client(Bridge& bridge, ClientId id, std::string kind, std::unique_ptr<net::WsStream> ws);
+  /// `agent` is the handshake's User-Agent, to name the client by.
+  Client(Bridge& bridge, ClientId id, std::string_view agent, std::unique_ptr<net::WsStream> ws);
 
   /// Until the socket is over.
   awaitable<Error> run() { return ws_->run(*this); }
 
-  [[nodiscard]] ClientId id() const { return id_; }
-  [[nodiscard]] std::string const& kind() const { return kind_; }
+  /// "c3 Playwright/1.65.1", for people.
+  [[nodiscard]] std::string const& name() const { return name_; }
   [[nodiscard]] net::WsStream& ws() { return *ws_; }
   [[nodiscard]] net::WsStream const& ws() const { return *ws_; }
 
@@ -32,7 +33,7 @@ class Client final : public net::WsReceiver {
 
   Bridge& bridge_;
   ClientId id_;
-  std::string kind_;  // "browser" or "page"
+  std::string name_;
   std::unique_ptr<net::WsStream> ws_;
 };
 

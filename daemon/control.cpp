@@ -47,6 +47,7 @@ Json to_json(Daemon::Listed const& listed) {
            {"replies", status.counts.replies},
            {"events", status.counts.events},
            {"refused", status.counts.refused}};
+  if (!status.holding.empty()) out["holding"] = status.holding;
   if (status.last_failure) out["failure"] = to_json(*status.last_failure);
   return out;
 }

@@ -240,3 +240,50 @@ TEST_CASE("bridge: a full upstream pauses the reading of clients, not their writ
   bench.until("all are answered", [&] { return client.received.size() == kCommands + 1; });
   CHECK_FALSE(bench.bridge.upstream_full());
 }
+
+namespace {
+
+Bridge::Timing impatient() {
+  Bridge::Timing timing;
+  timing.watch_every = 10ms;
+  timing.hold = {50ms, 150ms};
+  return timing;
+}
+
+// The session of a browser client is S1, S2 and so on in the order of joining.
+std::string waiting_target(std::string_view parent, std::string_view child) {
+  return fmt::format(
+      R"({{"method":"Target.attachedToTarget","params":{{"sessionId":"{}","targetInfo":)"
+      R"({{"targetId":"T1","type":"page","browserContextId":"X"}},"waitingForDebugger":true}},)"
+      R"("sessionId":"{}"}})",
+      child, parent);
+}
+
+}  // namespace
+
+TEST_CASE("bridge: a client that holds a target up is named, and let go of when it is stopped") {
+  log::Capture log;
+  Bench bench(bridge_config(), impatient());
+  auto& stopped = bench.join();
+  auto& other = bench.join();
+  stopped.read(false);
+  bench.upstream.send(waiting_target("S1", "S9"));
+  bench.until("it is named", [&] { return log.contains("c1 holds up the start of target T1"); });
+  bench.until("its session is given back", [&] { return bench.upstream.sessions() == 1; });
+  CHECK(log.contains("it answers no ping and is let go of"));
+  CHECK_FALSE(other.ended());
+  bench.until("nobody is named any more", [&] { return bench.bridge.status().holding.empty(); });
+}
+
+TEST_CASE("bridge: a client that lives may hold a target up, and is named in the status") {
+  Bench bench(bridge_config(), impatient());
+  auto& client = bench.join();
+  bench.upstream.send(waiting_target("S1", "S9"));
+  bench.until("it is named", [&] { return !bench.bridge.status().holding.empty(); });
+  CHECK(bench.bridge.status().holding[0].starts_with("c1 "));
+  test::settle(bench.loop);
+  CHECK_FALSE(client.ended());
+  client.send(R"({"id":1,"method":"Runtime.runIfWaitingForDebugger","sessionId":"S9"})");
+  bench.until("it holds nothing", [&] { return bench.bridge.status().holding.empty(); });
+  CHECK_FALSE(client.ended());
+}

@@ -1,0 +1,218 @@
+#include <fmt/format.h>
+
+#include "base/scope_exit.hpp"
+#include "cdp/errors.hpp"
+#include "cdp/protocol_schema.hpp"
+#include "config/units.hpp"
+#include "daemon/bridge.hpp"
+#include "daemon/refusal.hpp"
+#include "daemon/upstream.hpp"
+#include "net/ws_handshake.hpp"
+
+// The clients' side of a bridge: who is let in, and what goes to and fro.
+
+namespace bridge {
+namespace {
+
+constexpr auto kSchemaLimit = 3s;
+
+}  // namespace
+
+// ---- admission --------------------------------------------------------------------------------
+
+awaitable<FailureOr<>> Bridge::wait_until_live() {
+  std::uint64_t seen_wake = 0;
+  for (;;) {
+    if (draining_) co_return stopping();
+    if (state_ == BridgeState::live) co_return FailureOr<>{};
+    if (state_ == BridgeState::cold) {
+      if (seen_wake == wakes_ && seen_wake != 0) co_return *last_failure_;
+      seen_wake = ++wakes_;
+      give_up_.emplace(loop_.executor());
+      enter(BridgeState::waking, "");
+      tasks_.spawn(config_.name + " upstream", life());
+      continue;  // it may have failed at once
+    }
+    if (state_ == BridgeState::waking) seen_wake = wakes_;
+    co_await changed_.wait();
+  }
+}
+
+Failure Bridge::attach_timeout(std::string_view what) const {
+  return Failure("ATTACH_TIMEOUT",
+                 fmt::format("{} after {}", what, config::print_duration(config_.attach_timeout)));
+}
+
+awaitable<FailureOr<>> Bridge::up() {
+  asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
+  auto first = co_await (wait_until_live() || timer.async_wait(no_throw));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return attach_timeout("the runtime is not ready");
+}
+
+awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
+  auto first = co_await (up() || exchange.gone());
+  if (first.index() == 1) co_return Failure("STOPPED", "the client left");
+  auto ready = std::get<0>(std::move(first));
+  // Others were admitted, or the upstream went, between the wake and our turn.
+  if (ready && state_ != BridgeState::live)
+    co_return Failure("UPSTREAM_LOST", "the connection to the runtime ended");
+  if (ready && joined_ >= config_.limits.clients)
+    co_return Failure("TOO_MANY_CLIENTS", fmt::format("{} clients are connected", joined_));
+  co_return ready;
+}
+
+awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string target) {
+  // Tabs die with their run: a page address of a sleeping runtime leads nowhere and wakes nobody.
+  auto const known = [&] { return target.empty() || discovery().find(target) != nullptr; };
+  if (state_ != BridgeState::waking && !known()) {
+    co_await exchange.reply(no_such_target(target));
+    co_return;
+  }
+  if (auto refused = net::ws_refusal(exchange.request())) {
+    co_await exchange.reply(std::move(*refused));
+    co_return;
+  }
+  auto const admitted = co_await admit(exchange);
+  if (!admitted) {
+    log_.info("attach refused: {}", admitted.error().text());
+    co_await exchange.reply(refusal(admitted.error()));
+    co_return;
+  }
+  if (!known()) {
+    co_await exchange.reply(no_such_target(target));
+    co_return;
+  }
+  ClientId const who{++last_client_};
+  ++joined_;
+  auto const leave = scope_exit([this, who] {
+    clients_.erase(who);
+    mux_->leave(who);
+    --joined_;
+    changed_.notify_all();
+  });
+  auto const joined = co_await join(exchange, who, target);
+  if (!joined) {
+    bool const page_gone = !target.empty() && state_ == BridgeState::live;
+    auto refused = page_gone ? no_such_target(target) : refusal(joined.error());
+    co_await exchange.reply(std::move(refused));
+    co_return;
+  }
+  co_await run_client(exchange, who, target.empty() ? "browser" : "page");
+}
+
+awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
+                                    std::string const& target) {
+  net::Signal answered(loop_.executor());
+  FailureOr<> result;
+  mux_->join(who, target, [&](cdp::Mux::Answer const& answer) {
+    if (!answer.ok()) result = Failure("UPSTREAM_LOST", answer.error);
+    answered.notify();
+  });
+  asio::steady_timer patience(loop_.executor(), config_.attach_timeout);
+  auto const first = co_await (answered.wait() || exchange.gone() || patience.async_wait(no_throw));
+  if (first.index() != 0) mux_->leave(who);  // the answer must not come to us any more
+  if (first.index() == 1) result = Failure("STOPPED", "the client left");
+  if (first.index() == 2) result = attach_timeout("the runtime's browser does not answer");
+  co_return result;
+}
+
+awaitable<void> Bridge::run_client(net::HttpExchange& exchange, ClientId who, std::string kind) {
+  net::WsLimits limits;
+  limits.message_max = config_.limits.client_message;
+  limits.queue_max = config_.limits.client_queue;
+  auto accepted = co_await exchange.accept_websocket(limits);
+  if (!accepted) co_return;
+  auto const agent = exchange.request().header("User-Agent");
+  auto owned = std::make_unique<Client>(*this, who, agent, std::move(*accepted));
+  auto& client = *owned;
+  clients_.emplace(who, std::move(owned));
+  log_.debug("{} joined as a {} client from {}", client.name(), kind, client.ws().peer());
+  if (state_ != BridgeState::live) {
+    client.ws().close(net::ws_code::service_restart, reason_);
+  } else if (!mux_->has_root(who)) {
+    to_client(who, cdp::Spliced(cdp::kTargetClosedEvent));
+    target_gone(who);
+  }
+  auto const ended = co_await client.run();
+  log_.debug("{} left: {}", client.name(), ended.text());
+}
+
+// ---- the data path ----------------------------------------------------------------------------
+
+void Bridge::from_client(ClientId who, std::string_view frame) {
+  mux_->from_client(who, frame);
+}
+
+bool Bridge::upstream_full() const {
+  return upstream_ && upstream_->queued() > config_.limits.upstream_queue;
+}
+
+awaitable<void> Bridge::upstream_room() {
+  while (upstream_full()) co_await room_.wait();
+}
+
+void Bridge::to_upstream(cdp::Spliced const& message) {
+  (void)upstream_->send(message.pieces());  // never refuses: the queue has no cap of its own
+}
+
+Client* Bridge::find_client(ClientId who) const {
+  auto const at = clients_.find(who);
+  return at == clients_.end() ? nullptr : at->second.get();
+}
+
+void Bridge::to_client(ClientId who, cdp::Spliced const& message) {
+  auto* client = find_client(who);
+  if (client == nullptr) return;
+  auto& ws = client->ws();
+  if (ws.send(message.pieces())) return;
+  log_.warn("{} does not read: {} bytes wait for it, it is closed", client->name(), ws.queued());
+  ws.close(net::ws_code::try_again_later, "[SLOW_READER] the client did not read what it was sent");
+  tasks_.spawn("evict", evict(who));
+}
+
+// A client that does not read does not take its close frame either.
+awaitable<void> Bridge::evict(ClientId who) {
+  co_await net::sleep_for(timing_.farewell);
+  if (auto* client = find_client(who)) client->ws().abort();
+}
+
+void Bridge::client_leaves(ClientId who) {
+  if (auto* client = find_client(who)) client->ws().close(net::ws_code::normal, "");
+}
+
+void Bridge::target_gone(ClientId who) {
+  if (auto* client = find_client(who)) client->ws().finish();
+}
+
+awaitable<FailureOr<std::string>> Bridge::call(std::string method, std::string params) {
+  if (state_ != BridgeState::live) co_return Failure("STOPPED", "the runtime sleeps");
+  // Shared by this coroutine and the mux, which may answer after a cancelled wait.
+  struct Shared {
+    net::Signal answered;
+    FailureOr<std::string> result{std::string()};
+  };
+  auto const shared = std::make_shared<Shared>(Shared{net::Signal(loop_.executor())});
+  mux_->call(method, params, [shared](cdp::Mux::Answer const& answer) {
+    if (answer.ok()) {
+      shared->result = std::string(answer.result);
+    } else {
+      shared->result = Failure("UPSTREAM_LOST", answer.error);
+    }
+    shared->answered.notify();
+  });
+  co_await shared->answered.wait();
+  co_return std::move(shared->result);
+}
+
+awaitable<std::string> Bridge::protocol() {
+  auto const at = config_.upstream ? net::parse_url(config_.upstream->reveal())
+                                   : Result<net::Url>(Error(Errc::not_found, "upstream"));
+  if (protocol_.empty() && at && !at->is_ws()) {
+    auto fetched = co_await fetch_protocol(loop_, reach_, *at, kSchemaLimit);
+    if (fetched) protocol_ = std::move(*fetched);
+  }
+  co_return protocol_.empty() ? std::string(cdp::pinned_protocol()) : protocol_;
+}
+
+}  // namespace bridge
