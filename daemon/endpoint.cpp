@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 
 #include "cdp/json_scan.hpp"
@@ -66,6 +67,19 @@ bool asks_for_tabs(std::string_view rest) {
     if (end == std::string_view::npos) return false;
     left.remove_prefix(end + 1);
   }
+}
+
+// What Chrome takes for an address: "scheme:" and anything (RFC 3986, 3.1).
+bool has_scheme(std::string_view url) {
+  auto const colon = url.find(':');
+  if (colon == std::string_view::npos || colon == 0) return false;
+  auto const scheme = url.substr(0, colon);
+  auto const letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  auto const other = [](char c) {
+    return (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  };
+  return letter(scheme.front()) &&
+         std::all_of(scheme.begin(), scheme.end(), [&](char c) { return letter(c) || other(c); });
 }
 
 }  // namespace
@@ -181,7 +195,7 @@ awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std:
   auto const query = rest.find('?');
   auto url = query == std::string::npos ? std::string() : rest.substr(query + 1);
   url = net::percent_decode(url.substr(0, url.find('&')));
-  if (url.find(':') == std::string::npos || !net::is_utf8(url)) url = "about:blank";
+  if (!has_scheme(url) || !net::is_utf8(url)) url = "about:blank";
   auto const params =
       fmt::format("{{\"url\":{},\"forTab\":{}}}", cdp::encode_string(url), asks_for_tabs(rest));
   auto const created = co_await ask(exchange, "Target.createTarget", params);

@@ -6,14 +6,13 @@
 #include <boost/algorithm/string/predicate.hpp>
 
 #include "base/html.hpp"
-#include "daemon/refusal.hpp"
 #include "net/authority.hpp"
 
 namespace bridge {
 namespace {
 
-net::HttpReply refuse(unsigned status, std::string text) {
-  return bare_reply(status, "text/html", std::move(text));
+net::HttpReply refuse(unsigned status, std::string_view text) {
+  return net::text_reply(status, text, "text/html");
 }
 
 bool origin_allowed(net::HttpExchange const& exchange, std::span<std::string const> allowed) {

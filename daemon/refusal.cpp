@@ -43,7 +43,8 @@ net::HttpReply refusal(Failure const& failure) {
 }
 
 net::HttpReply no_such_target(std::string_view target) {
-  return bare_reply(500, "text/html", fmt::format("No such target id: {}", html_escape(target)));
+  auto const text = fmt::format("No such target id: {}", html_escape(target));
+  return net::text_reply(500, text, "text/html");
 }
 
 std::string close_reason(Failure const& failure) {

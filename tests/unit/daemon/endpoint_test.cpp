@@ -178,6 +178,8 @@ TEST_CASE("endpoint: /json/new takes PUT only, and an address percent-encoded up
            Row{"/json/new?", "about:blank"},
            Row{"/json/new/", "about:blank"},
            Row{"/json/new?example", "about:blank"},
+           Row{"/json/new?url=about:blank", "about:blank"},
+           Row{"/json/new/https://a.test", "about:blank"},
            Row{"/json/new?https://a.test/%3Fx=%22&for_tab", "https://a.test/?x=\""},
        }) {
     CAPTURE(row.target);
