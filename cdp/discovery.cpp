@@ -223,6 +223,8 @@ std::string Discovery::list_json(std::string_view authority, bool with_tabs) con
   auto const is_ui = [](TargetInfo const& target) { return target.type == "browser_ui"; };
   std::sort(shown.begin(), shown.end(), [&](TargetInfo const* a, TargetInfo const* b) {
     if (is_ui(*a) != is_ui(*b)) return is_ui(*b);
+    // Those were there before us, and nobody uses them: this is the order they have in Chrome.
+    if (is_ui(*a) && a->url != b->url) return a->url < b->url;
     return a->activity > b->activity;
   });
   if (with_tabs) shown = with_their_tabs(shown);
