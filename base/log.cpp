@@ -23,7 +23,7 @@ constexpr std::string_view kMask = "***";
 class Masks {
  public:
   void add(std::string_view text) {
-    if (text.size() < kShortestMask) return;
+    if (text.size() < kShortestMask || log::is_bare_address(text)) return;
     std::lock_guard lock(mutex_);
     if (std::find(texts_.begin(), texts_.end(), text) != texts_.end()) return;
     if (texts_.size() == kMost) texts_.erase(texts_.begin() + kForEver);

@@ -24,7 +24,7 @@ enum class Format {
 void setup(LogLevel level, Format format = Format::automatic);
 
 /// The sink masks `text` in every later line. Short texts (under 8) are ignored: they would mask
-/// ordinary words.
+/// ordinary words. So is an address that holds no credential.
 void mask(std::string_view text);
 
 /// `line` as the sink would print it: known secrets, bearer tokens and the path and query of ws://

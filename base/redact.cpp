@@ -11,6 +11,11 @@ constexpr std::string_view kMask = "***";
 constexpr std::string_view kValueEnd = "& \t\r\n\"'";
 constexpr std::string_view kUrlEnd = " \t\r\n\"'";
 constexpr std::array<std::string_view, 5> kNames{"token", "key", "secret", "password", "api_key"};
+constexpr std::array<std::string_view, 4> kKeyStarts{"sk_live_", "sk_test_", "bctrl_live_",
+                                                     "bctrl_test_"};
+// Names begin like this, too; few of them hold a digit.
+constexpr std::array<std::string_view, 4> kVagueStarts{"sk_", "sk-", "bctrl_", "local_"};
+constexpr std::size_t kShortestKey = 16;
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
@@ -20,6 +25,9 @@ bool is_letter(char c) {
 }
 bool is_word(char c) {
   return is_letter(c) || (c >= '0' && c <= '9') || c == '_';
+}
+bool is_key(char c) {
+  return is_word(c) || c == '-';
 }
 bool is_token(char c) {
   return is_word(c) || std::string_view(".~+/=-").find(c) != npos;
@@ -63,6 +71,8 @@ class Masking {
         named_value();
       } else if (lower(c) == 'b' && starts_with(rest_, "bearer")) {
         bearer();
+      } else if (is_key(c)) {
+        word();
       } else {
         keep(1);
       }
@@ -87,6 +97,9 @@ class Masking {
     auto const url = rest_.substr(0, rest_.find_first_of(kUrlEnd));
     auto const authority = url.substr(0, url.find_first_of("/?#"));
     auto const at_sign = authority.rfind('@');
+    // A form in a help text: http://[USER:PASSWORD@]HOST.
+    if (at_sign != npos && authority.substr(at_sign + 1).starts_with(']'))
+      return keep(authority.size());
     if (at_sign != npos) hide(at_sign);
     auto const host = authority.substr(at_sign == npos ? 0 : at_sign + 1);
     keep(host.size() + (at_sign == npos ? 0 : 1));
@@ -105,6 +118,15 @@ class Masking {
     if (secret) hide(std::min(rest_.find_first_of(kValueEnd), rest_.size()));
   }
 
+  // One letter at a time: "bearer" may begin inside of a word. A key does not.
+  void word() {
+    if (!out_.empty() && is_key(out_.back())) return keep(1);
+    auto const end = std::find_if_not(rest_.begin(), rest_.end(), is_key);
+    auto const size = static_cast<std::size_t>(end - rest_.begin());
+    if (looks_like_key(rest_.substr(0, size))) return hide(size);
+    keep(1);
+  }
+
   void bearer() {
     keep(6);
     auto const token = std::min(rest_.find_first_not_of(" \t"), rest_.size());
@@ -119,6 +141,22 @@ class Masking {
 };
 
 }  // namespace
+
+bool looks_like_key(std::string_view word) {
+  if (word.size() < kShortestKey || !std::all_of(word.begin(), word.end(), is_key)) return false;
+  auto const begins = [word](std::string_view start) { return starts_with(word, start); };
+  if (std::any_of(kKeyStarts.begin(), kKeyStarts.end(), begins)) return true;
+  return word.find_first_of("0123456789") != npos &&
+         std::any_of(kVagueStarts.begin(), kVagueStarts.end(), begins);
+}
+
+bool is_bare_address(std::string_view text) {
+  auto const colon = text.find("://");
+  if (colon == npos) return false;
+  auto const rest = text.substr(colon + 3);
+  auto const authority = rest.substr(0, rest.find('/'));
+  return authority.find_first_of("@?#") == npos && rest.size() <= authority.size() + 1;
+}
 
 std::string mask_credentials(std::string_view line) {
   return Masking(line).run();

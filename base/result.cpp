@@ -47,7 +47,14 @@ boost::system::error_code make_error_code(Errc value) noexcept {
   return {static_cast<int>(value), category};
 }
 
+Error Error::saying(Errc code, std::string text) {
+  Error error(code, std::move(text));
+  error.told = true;
+  return error;
+}
+
 std::string Error::text() const {
+  if (told) return doing;
   if (doing.empty()) return code.message();
   return doing + ": " + code.message();
 }

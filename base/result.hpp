@@ -27,11 +27,16 @@ enum class Errc {
 struct Error {
   boost::system::error_code code;
   std::string doing;
+  bool told = false;  ///< `doing` is all there is to say
 
   Error() = default;
   Error(boost::system::error_code code_, std::string doing_)
       : code(code_), doing(std::move(doing_)) {}
   Error(Errc code_, std::string doing_) : code(make_error_code(code_)), doing(std::move(doing_)) {}
+
+  /// `text` says it all and ends in the way out, "close it with: chmod 600 /x": nothing is put
+  /// behind what people copy.
+  [[nodiscard]] static Error saying(Errc code, std::string text);
 
   /// One line for a person: "dial 127.0.0.1:9: Connection refused".
   [[nodiscard]] std::string text() const;

@@ -58,6 +58,16 @@ bool split_host(std::string_view authority, Address& out) {
 
 }  // namespace
 
+std::uint16_t Address::port_number() const {
+  if (port.empty()) {
+    if (scheme == "http" || scheme == "ws") return 80;
+    return scheme == "https" || scheme == "wss" ? 443 : 0;
+  }
+  std::uint16_t value = 0;
+  std::from_chars(port.data(), port.data() + port.size(), value);
+  return value;
+}
+
 std::string Address::origin() const {
   auto const brackets = host.find(':') != std::string::npos;
   return fmt::format("{}://{}{}{}", scheme, brackets ? "[" + host + "]" : host,

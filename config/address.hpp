@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,8 @@ struct Address {
   bool userinfo = false;  ///< a user name or password stands before the host
   bool path = false;      ///< something besides "/" follows
 
+  /// The port in use; 0 for a scheme that has no default of its own.
+  [[nodiscard]] std::uint16_t port_number() const;
   /// "scheme://host:port", which holds no credential.
   [[nodiscard]] std::string origin() const;
 };

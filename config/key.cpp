@@ -34,12 +34,12 @@ bool is_missing(Error const& error) {
 // A key goes into a header as it is, so a space or line end in it is a mistake, or an injection.
 Result<ApiKey> checked(std::string_view text, std::string source) {
   auto const key = trimmed(text);
-  if (key.empty()) return Error{Errc::refused, source + " holds no API key; it is empty"};
+  if (key.empty()) return Error::saying(Errc::refused, source + " holds no API key; it is empty");
   if (key.find('\n') != std::string_view::npos)
-    return Error{Errc::refused, source + " holds more than one line; an API key is one"};
+    return Error::saying(Errc::refused, source + " holds more than one line; an API key is one");
   auto const printable = [](char c) { return c > 0x20 && c < 0x7f; };
   if (!std::all_of(key.begin(), key.end(), printable) || key.size() > kLargestKey)
-    return Error{Errc::refused, source + " holds something that is not an API key"};
+    return Error::saying(Errc::refused, source + " holds something that is not an API key");
   return ApiKey{.key = Secret(std::string(key)), .source = std::move(source)};
 }
 
@@ -59,18 +59,19 @@ class Search {
   explicit Search(KeySources const& sources) : sources_(sources), env_(sources.env) {}
 
   Result<ApiKey> run() {
-    if (sources_.file == "-") return from_input();
-    if (!sources_.file.empty()) return from_named_file();
-    looked("a key file (none is named)");
-    for (auto const place : {&Search::environment, &Search::credential, &Search::login}) {
+    if (sources_.flag_file == "-") return from_input();
+    if (!sources_.flag_file.empty()) return from_named(sources_.flag_file);
+    for (auto const place :
+         {&Search::environment, &Search::configured_file, &Search::credential, &Search::login}) {
       auto found = (this->*place)();
       if (!found) return found.error();
       if (*found) return std::move(**found);
     }
-    return Error{Errc::not_found,
-                 fmt::format("looked for an API key in {}; set BCTRL_API_KEY, name a file with "
-                             "--api-key-file or api.key_file, or use --backend local",
-                             fmt::join(looked_, ", "))};
+    return Error::saying(
+        Errc::not_found,
+        fmt::format("looked for an API key in {}; set BCTRL_API_KEY, name a file with "
+                    "--api-key-file or api.key_file, or use --backend local",
+                    fmt::join(looked_, ", ")));
   }
 
  private:
@@ -84,10 +85,16 @@ class Search {
     return checked(text, "standard input");
   }
 
-  Result<ApiKey> from_named_file() {
-    auto const text = read_private_file(sources_.file);
+  static Result<ApiKey> from_named(std::string const& file) {
+    auto const text = read_private_file(file);
     if (!text) return text.error();
-    return checked(*text, "file " + sources_.file);
+    return checked(*text, "file " + file);
+  }
+
+  Found configured_file() {
+    if (!sources_.file.empty()) return as_found(from_named(sources_.file));
+    looked("a key file (none is named)");
+    return std::nullopt;
   }
 
   Found environment() {
@@ -157,6 +164,14 @@ class Search {
 
 }  // namespace
 
+std::string credential_file(Env const& env) {
+  auto const directory = env_text(env, "CREDENTIALS_DIRECTORY");
+  if (directory.empty()) return "";
+  auto const file = directory + "/api-key";
+  auto const text = read_file(file, kLargestKey);
+  return text && !trimmed(*text).empty() ? file : "";
+}
+
 std::string login_secret_name(std::string_view base_url) {
   constexpr std::size_t kShownBytes = 12;
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
@@ -170,10 +185,10 @@ Result<ApiKey> find_api_key(KeySources const& sources) {
   if (!found || !found->key.reveal().starts_with("local_")) return found;
   auto const at = split_address(sources.base_url);
   if (at && is_loopback(at->host)) return found;
-  return Error{Errc::refused,
-               found->source +
-                   " holds a key of the local backend (local_...), which is not sent to "
-                   "another machine; use --backend local, or a key of the cloud"};
+  return Error::saying(Errc::refused,
+                       found->source +
+                           " holds a key of the local backend (local_...), which is not sent to "
+                           "another machine; use --backend local, or a key of the cloud");
 }
 
 }  // namespace bridge::config

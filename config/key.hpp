@@ -18,19 +18,24 @@ struct ApiKey {
 };
 
 struct KeySources {
-  std::string file;      ///< Config::api.key_file; "-" is `input`; empty: none was named
-  std::string base_url;  ///< Config::api.base_url: a login must be for it, a local_ key must stay
-                         ///< on this machine
+  std::string flag_file;  ///< --api-key-file; "-" is `input`; empty: not given
+  std::string file;       ///< api.key_file of the configuration; empty: none
+  std::string base_url;   ///< Config::api.base_url: a login must be for it, a local_ key must stay
+                          ///< on this machine
   Env env;
   std::istream* input = nullptr;  ///< of whoever calls; read to its end for "-"
 };
 
-/// Looks in the named file, BCTRL_API_KEY, $CREDENTIALS_DIRECTORY/api-key (an empty one is none)
-/// and the login that BCTRL's own CLI keeps in files, in this order. A named file must do; the
-/// first of the others that has a key wins. Nothing is ever written or deleted. The error lists the
-/// places looked at and the way out, and never holds a key. Blocks on the file system: call it
-/// before the loop runs.
+/// Looks in the file of the flag, BCTRL_API_KEY, the file of the configuration,
+/// $CREDENTIALS_DIRECTORY/api-key (an empty one is none) and the login that BCTRL's own CLI keeps
+/// in files, in this order. The first that has a key wins, and a named file must have one. Nothing
+/// is ever written or deleted. The error lists the places looked at and the way out, and never
+/// holds a key. Blocks on the file system: call it before the loop runs.
 [[nodiscard]] Result<ApiKey> find_api_key(KeySources const& sources);
+
+/// $CREDENTIALS_DIRECTORY/api-key when that is there and not blank, else empty: systemd handed a
+/// key over.
+[[nodiscard]] std::string credential_file(Env const& env);
 
 /// The file in which BCTRL's CLI keeps the key for a base URL: "bctrl-<24 hex digits>.secret".
 [[nodiscard]] std::string login_secret_name(std::string_view base_url);

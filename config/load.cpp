@@ -4,7 +4,9 @@
 
 #include <set>
 
+#include "base/redact.hpp"
 #include "config/address.hpp"
+#include "config/key.hpp"
 #include "config/parse.hpp"
 #include "config/paths.hpp"
 #include "config/read_file.hpp"
@@ -52,7 +54,10 @@ class Loader {
     auto const text = read_file(path, kLargestFile);
     if (text) return parse(*text, path);
     file_is_usable_ = false;
-    problems_.add(origin, text.error().text());
+    auto const missing = text.error().code == boost::system::errc::no_such_file_or_directory;
+    problems_.add(origin,
+                  text.error().text() +
+                      (missing ? "; create it, the one line \"version: 1\" is enough" : ""));
   }
 
   // False: there is none, look further.
@@ -87,8 +92,15 @@ class Loader {
           "BCTRL_BRIDGE_SERVICE_PORT");
     layer(config_.local.chromium, "local.chromium", flags.chromium, "--chromium",
           "BCTRL_BRIDGE_CHROMIUM");
-    if (flags.key_file)
-      take(config_.api.key_file, "api.key_file", *flags.key_file, Origin::flag("--api-key-file"));
+    if (flags.key_file) key_file(*flags.key_file, Origin::flag("--api-key-file"));
+  }
+
+  void key_file(std::string const& text, Origin origin) {
+    if (log::looks_like_key(text))
+      return problems_.add(std::move(origin),
+                           "takes the path of a file, and this looks like the key itself; write "
+                           "the key to a file of mode 0600 and name that");
+    take(config_.api.key_file, "api.key_file", text, std::move(origin));
   }
 
   template <class T>
@@ -107,20 +119,11 @@ class Loader {
   }
 
   void base_url() {
+    auto const* variable = "BCTRL_API_BASE_URL";
+    for (auto const* stronger : {"BCTRL_BASE_URL", "BCTRL_API_URL"})
+      if (!env_text(env_, stronger).empty()) variable = stronger;
     auto& url = config_.api.base_url;
-    auto const* path = "api.base_url";
-    if (sources_.flags.base_url) {
-      url = *sources_.flags.base_url;
-      origins_.set(path, Origin::flag("--api-url"));
-    } else if (!origins_.has(path)) {
-      for (auto const* variable : {"BCTRL_API_URL", "BCTRL_BASE_URL", "BCTRL_API_BASE_URL"}) {
-        auto text = env_text(env_, variable);
-        if (text.empty()) continue;
-        url = std::move(text);
-        origins_.set(path, Origin::env(variable));
-        break;
-      }
-    }
+    layer(url, "api.base_url", sources_.flags.base_url, "--api-url", variable);
     url = normal_base_url(url);
   }
 
@@ -132,6 +135,9 @@ class Loader {
     } else if (!env_text(env_, "BCTRL_API_KEY").empty()) {
       config_.backend = Backend::cloud;
       origins_.set("backend", Origin::env("BCTRL_API_KEY"));
+    } else if (auto const credential = credential_file(env_); !credential.empty()) {
+      config_.backend = Backend::cloud;
+      origins_.set("backend", Origin::file(credential, 0, 0));
     }
   }
 

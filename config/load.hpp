@@ -38,14 +38,14 @@ struct Loaded {
 
 /// The effective configuration, complete and valid, or everything that is wrong with it.
 ///
-/// Layers, strongest first: flag, environment, file, default. One exception: api.base_url of the
-/// file beats BCTRL_API_URL, BCTRL_BASE_URL and BCTRL_API_BASE_URL (in this order), which are for
-/// the vendor's tools. File: --config, else $BCTRL_BRIDGE_CONFIG, else config.yaml in the user's
+/// Layers, strongest first: flag, environment, file, default. api.base_url is read from
+/// BCTRL_API_URL, BCTRL_BASE_URL and BCTRL_API_BASE_URL, in this order, as the vendor's tools name
+/// it. File: --config, else $BCTRL_BRIDGE_CONFIG, else config.yaml in the user's
 /// configuration directory (paths.hpp), else `system_file`. One that was named must exist; the
 /// others may be absent. Filled in: without a word about the backend it is the cloud when
-/// BCTRL_API_KEY is set or a key file is named; without a list of bridges there is one, "main"; a
-/// bridge without runtime and upstream has a runtime of its own name; bridges without a port get
-/// 9411 and up, passing over ports that are taken in the configuration.
+/// BCTRL_API_KEY is set, a key file is named or systemd hands a key over; without a list of bridges
+/// there is one, "main"; a bridge without runtime and upstream has a runtime of its own name;
+/// bridges without a port get 9411 and up, passing over ports that are taken in the configuration.
 [[nodiscard]] boost::system::result<Loaded, Problems> load_config(Sources const& sources);
 
 }  // namespace bridge::config

@@ -16,6 +16,7 @@ namespace bridge::config {
 namespace {
 
 constexpr char const* kOurs = "/bctrl-bridge";
+constexpr char const* kControlSocket = "/control.sock";
 
 Error system_error(std::string doing) {
   return {boost::system::error_code(errno, boost::system::system_category()), std::move(doing)};
@@ -58,16 +59,16 @@ Result<void> check_dir(int fd, std::string const& path) {
   struct stat found {};
   if (::fstat(fd, &found) != 0) return system_error("open directory " + path);
   if (found.st_uid != ::geteuid())
-    return Error{
+    return Error::saying(
         Errc::refused,
         fmt::format("directory {} belongs to user {}, and we are {}; remove it or choose another",
-                    path, found.st_uid, ::geteuid())};
+                    path, found.st_uid, ::geteuid()));
   if ((found.st_mode & 022) != 0)
-    return Error{
+    return Error::saying(
         Errc::refused,
         fmt::format(
             "directory {0} is writable by others (mode {1:04o}); close it with: chmod 700 {0}",
-            path, found.st_mode & 07777)};
+            path, found.st_mode & 07777));
   return {};
 }
 
@@ -87,8 +88,9 @@ Result<std::string> state_dir(Env const& env) {
   if (auto given = given_by_systemd(env, "STATE_DIRECTORY"); !given.empty()) return given;
   if (auto const base = absolute(env, "XDG_STATE_HOME"); !base.empty()) return base + kOurs;
   if (auto const home = home_dir(env); !home.empty()) return home + "/.local/state" + kOurs;
-  return Error{Errc::not_found,
-               "a directory for state; set HOME, XDG_STATE_HOME or STATE_DIRECTORY"};
+  return Error::saying(
+      Errc::not_found,
+      "no directory for state is known; set HOME, XDG_STATE_HOME or STATE_DIRECTORY");
 }
 
 Result<std::string> runtime_dir(Env const& env, std::string const& run_user) {
@@ -98,8 +100,23 @@ Result<std::string> runtime_dir(Env const& env, std::string const& run_user) {
     return login + kOurs;
   auto const state = state_dir(env);
   if (state) return *state + "/run";
-  return Error{Errc::not_found,
-               "a directory for sockets; set XDG_RUNTIME_DIR, HOME or RUNTIME_DIRECTORY"};
+  return Error::saying(
+      Errc::not_found,
+      "no directory for sockets is known; set XDG_RUNTIME_DIR, HOME or RUNTIME_DIRECTORY");
+}
+
+Result<std::string> find_control_socket(Env const& env, std::string const& system_dir) {
+  auto const own_dir = runtime_dir(env);
+  if (!own_dir) return own_dir.error();
+  auto own = *own_dir + kControlSocket;
+  auto system = system_dir + kControlSocket;
+  if (::faccessat(AT_FDCWD, own.c_str(), F_OK, AT_EACCESS) == 0) return own;
+  if (::faccessat(AT_FDCWD, system.c_str(), W_OK, AT_EACCESS) == 0) return system;
+  if (errno != EACCES) return own;
+  return Error::saying(Errc::refused,
+                       fmt::format("no daemon of this user runs, and the system service's, in {}, "
+                                   "answers root only; put sudo before the command",
+                                   system_dir));
 }
 
 Result<void> make_private_dir(std::string const& asked) {
@@ -110,7 +127,8 @@ Result<void> make_private_dir(std::string const& asked) {
     return system_error("create directory " + path);
   auto const fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-    return Error{Errc::refused, path + " is a symbolic link or a file, not a directory; remove it"};
+    return Error::saying(Errc::refused,
+                         path + " is a symbolic link or a file, not a directory; remove it");
   if (fd < 0) return system_error("open directory " + path);
   auto const close = scope_exit([fd] { ::close(fd); });
   return check_dir(fd, path);
@@ -119,10 +137,10 @@ Result<void> make_private_dir(std::string const& asked) {
 Result<void> check_socket_path(std::string const& path) {
   constexpr auto kMost = sizeof(sockaddr_un::sun_path) - 1;
   if (path.size() <= kMost) return {};
-  return Error{
+  return Error::saying(
       Errc::too_large,
       fmt::format("socket path {} has {} bytes, {} fit; set XDG_RUNTIME_DIR to a shorter directory",
-                  path, path.size(), kMost)};
+                  path, path.size(), kMost));
 }
 
 }  // namespace bridge::config

@@ -24,6 +24,12 @@ namespace bridge::config {
 [[nodiscard]] Result<std::string> runtime_dir(Env const& env,
                                               std::string const& run_user = "/run/user");
 
+/// The control socket of the daemon that the command line talks to: this user's own, also when
+/// there is none, unless only the system service has one, in `system_dir`. An error when it may not
+/// be opened.
+[[nodiscard]] Result<std::string> find_control_socket(
+    Env const& env, std::string const& system_dir = "/run/bctrl-bridge");
+
 /// Makes the directory and its missing parents, mode 0700, and says whether it may be trusted: an
 /// existing one must be a directory of ours, not a symbolic link, and not writable by others.
 [[nodiscard]] Result<void> make_private_dir(std::string const& path);

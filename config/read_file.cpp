@@ -36,15 +36,17 @@ Result<std::string> read_all(int fd, std::string const& path, std::size_t limit)
 Result<void> check_private(int fd, std::string const& path) {
   struct stat found {};
   if (::fstat(fd, &found) != 0) return system_error("read " + path);
-  if (!S_ISREG(found.st_mode)) return Error{Errc::refused, path + " is not a regular file"};
+  if (!S_ISREG(found.st_mode))
+    return Error::saying(Errc::refused, path + " is not a regular file; name one that is");
   if (found.st_uid != ::geteuid() && found.st_uid != 0)
-    return Error{Errc::refused,
-                 fmt::format("{0} belongs to user {1}; make it yours with: chown {2} {0}", path,
-                             found.st_uid, ::geteuid())};
+    return Error::saying(Errc::refused,
+                         fmt::format("{0} belongs to user {1}; make it yours with: chown {2} {0}",
+                                     path, found.st_uid, ::geteuid()));
   if ((found.st_mode & 077) != 0)
-    return Error{Errc::refused,
-                 fmt::format("{0} is open to others (mode {1:04o}); close it with: chmod 600 {0}",
-                             path, found.st_mode & 07777)};
+    return Error::saying(
+        Errc::refused,
+        fmt::format("{0} is open to others (mode {1:04o}); close it with: chmod 600 {0}", path,
+                    found.st_mode & 07777));
   return {};
 }
 
@@ -61,7 +63,7 @@ Result<std::string> read_private_file(std::string const& path) {
   // O_NONBLOCK: a pipe put in its place must not hang us before fstat sees it.
   auto const fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (fd < 0 && errno == ELOOP)
-    return Error{Errc::refused, path + " is a symbolic link; name the file itself"};
+    return Error::saying(Errc::refused, path + " is a symbolic link; name the file itself");
   if (fd < 0) return system_error("read " + path);
   auto const close = scope_exit([fd] { ::close(fd); });
   if (auto allowed = check_private(fd, path); !allowed) return allowed.error();

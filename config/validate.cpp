@@ -42,6 +42,9 @@ class Rules {
               "the list is empty; add a bridge, or remove the key for the bridge \"main\"");
     for (std::size_t i = 0; i < config_.bridges.size(); ++i)
       bridge(config_.bridges[i], fmt::format("bridges[{}]", i));
+    for (std::size_t i = 0; i < config_.bridges.size(); ++i)
+      if (auto const& upstream = config_.bridges[i].upstream)
+        no_way_back(*upstream, fmt::format("bridges[{}].upstream", i));
   }
 
  private:
@@ -140,6 +143,16 @@ class Rules {
     auto const clear = at->scheme == "ws" || at->scheme == "http";
     if (clear && !is_loopback(at->host))
       problem(path, "would send its credentials in clear to another machine; use wss or https");
+  }
+
+  // A bridge that attaches to itself waits for its own answer. Call it when all ports are known.
+  void no_way_back(Secret const& url, std::string const& path) {
+    auto const at = split_address(url.reveal());
+    if (!at || !is_loopback(at->host)) return;
+    auto const known = ports_.find(at->port_number());
+    if (known == ports_.end()) return;
+    problem(path, fmt::format("leads back to this daemon, to {}; name the port of another browser",
+                              named(known->second)));
   }
 
   void time(std::string const& path, Duration value) {

@@ -5,13 +5,16 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
+#include "base/log.hpp"
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "config/show.hpp"
 #include "daemon/control_client.hpp"
 #include "daemon/failure.hpp"
 #include "daemon/serve.hpp"
+#include "net/url.hpp"
 
 namespace bridge {
 namespace {
@@ -24,9 +27,9 @@ int fail(int code, std::string_view line) {
 }
 
 /// The verbs that talk to a running daemon.
-class Client {
+class Remote {
  public:
-  explicit Client(config::Env const& env) : env_(env) {}
+  explicit Remote(config::Env const& env) : env_(env) {}
 
   bool json = false;
   std::string name;
@@ -55,7 +58,7 @@ class Client {
   }
 
   int show_env() const {
-    auto const answer = ask_daemon(env_, "GET", "/bridges/" + name);
+    auto const answer = ask_daemon(env_, "GET", path());
     if (!answer.error.empty()) return fail(answer.exit, answer.error);
     auto const bridge = Json::parse(answer.body);
     auto const text = [&](char const* key) { return bridge[key].get<std::string>(); };
@@ -73,7 +76,7 @@ class Client {
   }
 
   int act(std::string_view verb) const {
-    auto const answer = ask_daemon(env_, "POST", fmt::format("/bridges/{}/{}", name, verb));
+    auto const answer = ask_daemon(env_, "POST", fmt::format("{}/{}", path(), verb));
     if (!answer.error.empty()) return fail(answer.exit, answer.error);
     if (json) return print(answer.body);
     print_bridge(Json::parse(answer.body));
@@ -81,6 +84,8 @@ class Client {
   }
 
  private:
+  [[nodiscard]] std::string path() const { return "/bridges/" + net::percent_encode(name); }
+
   static int print(std::string_view text) {
     fmt::print("{}", text);
     return exit_code::ok;
@@ -93,6 +98,8 @@ class Client {
     if (bridge["runtimeId"].is_string()) fmt::print(", runtime {}", text("runtimeId"));
     fmt::print("\n");
     if (!text("reason").empty()) fmt::print("    {}\n", text("reason"));
+    for (auto const& line : bridge.value("holding", Json::array()))
+      fmt::print("    {}\n", line.get<std::string>());
     if (bridge.contains("failure"))
       fmt::print("    {}\n", bridge["failure"]["wayOut"].get<std::string>());
   }
@@ -140,7 +147,7 @@ class Configured {
     auto const loaded = config::load_config(sources_);
     if (loaded) return then(*loaded);
     fmt::print(stderr, "{}\nbctrl-bridge: the configuration is not valid, nothing was done\n",
-               loaded.error().text());
+               log::redact(loaded.error().text()));
     return exit_code::configuration;
   }
 
@@ -161,16 +168,51 @@ int explain(std::string const& code) {
   return exit_code::ok;
 }
 
-void add_config_flags(CLI::App& verb, config::Overrides& flags) {
-  verb.add_option("--config", flags.config, "Configuration file");
-  verb.add_option("--backend", flags.backend, "local or cloud");
-  verb.add_option("--api-url", flags.base_url, "Base URL of the API");
-  verb.add_option("--api-key-file", flags.key_file, "File with the API key; - is standard input");
-  verb.add_option("--chromium", flags.chromium, "Browser of the local backend");
+constexpr char const* kExamples = R"text(Examples:
+  bctrl-bridge serve                    the daemon in the foreground; prints what to paste
+  bctrl-bridge serve --config my.yaml   with a configuration of your own
+  bctrl-bridge status                   what it does, and why
+  eval "$(bctrl-bridge env main)"       the addresses of bridge "main" for a shell
+  bctrl-bridge explain AUTH             what an error code means and what to do
+
+Without a configuration there is one bridge, "main", on http://127.0.0.1:9411: in the cloud when
+there is an API key in BCTRL_API_KEY, else with a Chromium of this machine.)text";
+
+/// What every verb that reads the configuration takes.
+void add_common_flags(CLI::App& verb, config::Overrides& flags) {
+  verb.add_option("--config", flags.config, "Configuration file")->type_name("FILE");
+  verb.add_option("--chromium", flags.chromium, "Browser of the local backend")
+      ->type_name("PROGRAM");
+  verb.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off")
+      ->type_name("LEVEL");
+  verb.add_option("--log-format", flags.log_format, "auto, text, json or journal")
+      ->type_name("FORMAT");
+}
+
+/// And what is of no use to the local backend alone.
+void add_daemon_flags(CLI::App& verb, config::Overrides& flags) {
+  add_common_flags(verb, flags);
+  verb.add_option("--backend", flags.backend, "Where runtimes live")->type_name("local|cloud");
+  verb.add_option("--api-url", flags.base_url, "Base URL of the cloud's API")->type_name("URL");
+  verb.add_option("--api-key-file", flags.key_file, "File with the API key; - is standard input")
+      ->type_name("FILE");
   verb.add_option("--service-port", flags.service_port,
-                  "Port of health and /b/<name>; 0 is any free one");
-  verb.add_option("--log-level", flags.log_level, "trace, debug, info, warn, error or off");
-  verb.add_option("--log-format", flags.log_format, "auto, text, json or journal");
+                  "Port of health and /b/<name>; 0 is any free one")
+      ->type_name("PORT");
+}
+
+/// CLI11's own words, except where they do not help.
+int explain_usage(CLI::App const& app, CLI::ParseError const& error, std::string const& first) {
+  auto const is_first = [&first](CLI::App const* known) { return known->get_name() == first; };
+  if (!first.empty() && first.front() != '-' && app.get_subcommands(is_first).empty())
+    return fail(exit_code::usage,
+                fmt::format("no such verb: {}. `bctrl-bridge --help` lists all", first));
+  std::ostringstream out;
+  std::ostringstream err;
+  int const code = app.exit(error, out, err);
+  fmt::print("{}", out.str());
+  fmt::print(stderr, "{}", log::redact(err.str()));
+  return code == 0 ? exit_code::ok : exit_code::usage;
 }
 
 }  // namespace
@@ -182,71 +224,73 @@ int run_cli(int argc, char** argv, config::Env const& env) {
   app.set_version_flag("--version", fmt::format("bctrl-bridge {}", version()));
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
+  app.get_formatter()->label("SUBCOMMAND", "VERB");
 
-  Client client(env);
+  Remote remote(env);
   Configured configured(env);
   std::string code;
   int exit = exit_code::ok;
   auto const verb = [](CLI::App& at, char const* name, char const* help,
                        std::function<void()> run) {
     auto* added = at.add_subcommand(name, help);
+    added->group("Verbs");
     added->callback(std::move(run));
     return added;
   };
   auto const named = [&](char const* name, char const* help, std::function<void()> run) {
     auto* added = verb(app, name, help, std::move(run));
-    added->add_option("name", client.name, "Bridge")->required();
-    added->add_flag("--json", client.json, "Print JSON");
+    added->add_option("name", remote.name, "Name of a bridge, as ls lists it")->required();
+    added->add_flag("--json", remote.json, "Print JSON");
     return added;
   };
 
-  add_config_flags(*verb(app, "serve", "Run the daemon in the foreground",
+  add_daemon_flags(*verb(app, "serve", "Run the daemon in the foreground",
                          [&] { exit = configured.serve_daemon(); }),
                    configured.flags);
   verb(app, "status", "What the running daemon does", [&] {
-    exit = client.status();
-  })->add_flag("--json", client.json, "Print JSON");
+    exit = remote.status();
+  })->add_flag("--json", remote.json, "Print JSON");
   verb(app, "ls", "The bridges of the running daemon", [&] {
-    exit = client.list();
-  })->add_flag("--json", client.json, "Print JSON");
-  named("env", "Addresses of a bridge, for tools", [&] { exit = client.show_env(); });
-  named("up", "Wake a bridge's runtime and wait for it", [&] { exit = client.act("up"); });
+    exit = remote.list();
+  })->add_flag("--json", remote.json, "Print JSON");
+  named("env", "Addresses of a bridge, for tools", [&] { exit = remote.show_env(); });
+  named("up", "Wake a bridge's runtime and wait for it", [&] { exit = remote.act("up"); });
   named("stop", "Send a bridge's clients away and stop its runtime",
-        [&] { exit = client.act("stop"); });
+        [&] { exit = remote.act("stop"); });
 
-  auto* local =
-      verb(app, "local", "Run the local backend alone", [&] { exit = configured.serve_backend(); });
-  add_config_flags(*local, configured.flags);
+  auto* local = verb(app, "local", "Run the local backend alone, for BCTRL's SDK and CLI",
+                     [&] { exit = configured.serve_backend(); });
+  add_common_flags(*local, configured.flags);
   local->add_option("--port", configured.local.port, "Port on 127.0.0.1; 0 is any free one")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->type_name("PORT");
   auto* state = local->add_option("--state", configured.local.state,
-                                  "Directory to keep runtimes and profiles in");
-  local->add_flag("--in-memory", configured.local.in_memory, "Keep nothing")->excludes(state);
+                                  "Keep runtimes and profiles here; else where serve does");
+  state->type_name("DIR");
+  local->add_flag("--in-memory", configured.local.in_memory, "Keep nothing; runs beside a daemon")
+      ->excludes(state);
 
-  auto* config = app.add_subcommand("config", "Look at the configuration");
+  auto* config = app.add_subcommand("config", "Look at the configuration: check, show");
+  config->group("Verbs");
   config->require_subcommand(1);
   auto* check =
       verb(*config, "check", "Say what is wrong with it", [&] { exit = configured.check(); });
-  add_config_flags(*check, configured.flags);
+  add_daemon_flags(*check, configured.flags);
   check->add_option("file", configured.flags.config, "Configuration file");
   auto* show = verb(*config, "show", "Print what is in effect", [&] { exit = configured.show(); });
-  add_config_flags(*show, configured.flags);
+  add_daemon_flags(*show, configured.flags);
   show->add_flag("--origin", configured.with_origin, "Say where each value comes from");
 
   verb(app, "explain", "What an error code means and what to do", [&] {
     exit = explain(code);
   })->add_option("code", code, "Such as CONTROLLER_BUSY; none lists all");
 
+  app.footer(kExamples);  // last: verbs would inherit it
+
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const& error) {
-    // CLI11 only says that a subcommand is required.
-    std::string const first = argc > 1 ? argv[1] : "";
-    auto const is_first = [&first](CLI::App* known) { return known->get_name() == first; };
-    if (!first.empty() && first.front() != '-' && app.get_subcommands(is_first).empty())
-      return fail(exit_code::usage,
-                  fmt::format("no such verb: {}. `bctrl-bridge --help` lists all", first));
-    return app.exit(error) == 0 ? exit_code::ok : exit_code::usage;
+    return explain_usage(app, error, argc > 1 ? argv[1] : "");
   }
   return exit;
 }

@@ -8,6 +8,7 @@
 
 #include "base/version.hpp"
 #include "daemon/daemon.hpp"
+#include "net/url.hpp"
 
 namespace bridge {
 namespace {
@@ -113,7 +114,7 @@ awaitable<net::HttpReply> Control::answer(std::string method, std::string path) 
   if (path.starts_with(kBridges)) {
     auto const rest = path.substr(kBridges.size());
     auto const slash = rest.find('/');
-    auto name = rest.substr(0, slash);
+    auto name = net::percent_decode(std::string_view(rest).substr(0, slash));
     auto verb = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
     co_return co_await act(std::move(method), std::move(name), std::move(verb));
   }
@@ -123,7 +124,8 @@ awaitable<net::HttpReply> Control::answer(std::string method, std::string path) 
 awaitable<net::HttpReply> Control::act(std::string method, std::string name, std::string verb) {
   auto* bridge = daemon_.find(name);
   if (bridge == nullptr)
-    co_return error_reply(Failure("NO_SUCH_BRIDGE", fmt::format("no bridge is named {}", name)));
+    co_return error_reply(
+        Failure("NO_SUCH_BRIDGE", fmt::format("no bridge is named \"{}\"", name)));
   FailureOr<> done;
   if (method == "POST" && verb == "up") {
     done = co_await bridge->up();

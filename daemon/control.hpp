@@ -14,8 +14,8 @@ class Daemon;
 ///   GET  /bridges/<name>          one bridge
 ///   POST /bridges/<name>/up       wake it, answer when clients can attach
 ///   POST /bridges/<name>/stop     send its clients away and stop its runtime
-/// Errors are {"error":{"code","message","wayOut","requestId"?}} with the status of the failure's
-/// kind.
+/// A name is percent-encoded. Errors are {"error":{"code","message","wayOut","requestId"?}} with
+/// the status of the failure's kind; 405 for an action that there is not.
 class Control final : public net::HttpHandler {
  public:
   explicit Control(Daemon& daemon) : daemon_(daemon) {}

@@ -13,11 +13,26 @@
 namespace bridge {
 namespace {
 
-constexpr auto kAnswerLimit = 10min;
+// What the daemon knows it says at once; what it does may take as long as an attach_timeout.
+constexpr auto kTellLimit = 5s;
+constexpr auto kActLimit = 10min;
 
 awaitable<void> ask(net::Loop& loop, std::string path, net::HttpRequest request,
                     Result<net::HttpReply>& out) {
-  out = co_await net::request_unix(loop, std::move(path), std::move(request), kAnswerLimit);
+  auto const limit = request.method == "GET" ? Duration(kTellLimit) : Duration(kActLimit);
+  out = co_await net::request_unix(loop, std::move(path), std::move(request), limit);
+}
+
+ControlAnswer no_answer(Error const& error) {
+  bool const nobody =
+      error.is(Errc::not_found) || error.code == asio::error::basic_errors::connection_refused;
+  auto const* const form =
+      nobody ? "the daemon is not running ({}). Start it with `bctrl-bridge serve`"
+      : error.is(Errc::timed_out) ? "the daemon does not answer ({}). Its process is there, but "
+                                    "stopped or overloaded; when "
+                                    "that does not pass, end it and start it again"
+                                  : "the daemon cannot be asked ({})";
+  return {exit_code::no_daemon, fmt::format(fmt::runtime(form), error.text()), {}};
 }
 
 ControlAnswer explain(net::HttpReply const& reply) {
@@ -25,7 +40,13 @@ ControlAnswer explain(net::HttpReply const& reply) {
   auto const body = nlohmann::json::parse(reply.body, nullptr, false);
   auto const error =
       body.is_object() ? body.value("error", nlohmann::json::object()) : nlohmann::json::object();
-  auto const code = error.value("code", std::string("UNKNOWN"));
+  auto const code = error.value("code", std::string());
+  if (code.empty())
+    return {exit_code::failure,
+            fmt::format("the daemon answers in a way that is not understood (HTTP {}). Run the "
+                        "daemon and the command line from the same version",
+                        reply.status),
+            {}};
   auto const* kind = find_failure(code);
   out.exit = kind != nullptr ? kind->exit : exit_code::failure;
   out.error =
@@ -39,21 +60,17 @@ ControlAnswer explain(net::HttpReply const& reply) {
 }  // namespace
 
 ControlAnswer ask_daemon(config::Env const& env, std::string method, std::string path) {
-  auto const run_dir = config::runtime_dir(env);
-  if (!run_dir) return {exit_code::no_daemon, run_dir.error().text(), {}};
+  auto socket = config::find_control_socket(env);
+  if (!socket) return {exit_code::no_daemon, socket.error().text(), {}};
   net::Loop loop;
   net::HttpRequest request;
   request.method = std::move(method);
   request.target = std::move(path);
   Result<net::HttpReply> reply = Error(Errc::cancelled, "ask the daemon");
   net::Tasks tasks(loop.executor());
-  tasks.spawn("ask", ask(loop, *run_dir + "/control.sock", std::move(request), reply));
+  tasks.spawn("ask", ask(loop, std::move(*socket), std::move(request), reply));
   loop.run();
-  if (!reply)
-    return {exit_code::no_daemon,
-            fmt::format("the daemon is not running ({}). Start it with `bctrl-bridge serve`",
-                        reply.error().text()),
-            {}};
+  if (!reply) return no_answer(reply.error());
   if (reply->status != 200) return explain(*reply);
   return {exit_code::ok, {}, std::move(reply->body)};
 }

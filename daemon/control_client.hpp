@@ -13,8 +13,9 @@ struct ControlAnswer {
   std::string body;   ///< JSON when ok
 };
 
-/// Asks the running daemon of this user over its Unix socket. `POST` of a wake may take as long as
-/// the bridge's attach_timeout; the daemon bounds it.
+/// Asks the running daemon of this user, or the system service's (config::find_control_socket),
+/// over its Unix socket. A GET is answered within seconds or not at all; a `POST` of a wake may
+/// take as long as the bridge's attach_timeout, and the daemon bounds it.
 [[nodiscard]] ControlAnswer ask_daemon(config::Env const& env, std::string method,
                                        std::string path);
 

@@ -42,8 +42,9 @@ constexpr std::array kKinds{
                 exit_code::failure},
     FailureKind{
         "START_FAILED", "The runtime could not be started.",
-        "Read the message; with the local backend, run chromium by hand to see what it says.", 503,
-        exit_code::unavailable},
+        "Read the message; with the local backend, see whether the disk is full, and run chromium "
+        "by hand to see what it says.",
+        503, exit_code::unavailable},
     FailureKind{"STOPPED", "The runtime was stopped by the user.",
                 "Attach again, or `bctrl-bridge up`.", 503, exit_code::failure},
     FailureKind{"STOPPING", "The daemon, or this bridge, is shutting down.",
@@ -84,6 +85,16 @@ std::string Failure::text() const {
   return out;
 }
 
+namespace {
+
+// The platform is there and says so; what it lacks is a browser, or room for one.
+bool cannot_host(std::string_view code) {
+  return code == "runtime.host_unavailable" || code == "run.browser_host_unavailable" ||
+         code == "storage.unavailable";
+}
+
+}  // namespace
+
 Failure failure_of(api::ApiError const& error, std::string_view doing) {
   std::string_view code = "START_FAILED";
   if (error.is_busy()) {
@@ -94,6 +105,8 @@ Failure failure_of(api::ApiError const& error, std::string_view doing) {
     code = "QUOTA";
   } else if (error.is_not_found()) {
     code = "RUNTIME_NOT_FOUND";
+  } else if (cannot_host(error.code)) {
+    code = "START_FAILED";
   } else if (error.is_transport() || error.status >= 500 || error.status == 429) {
     code = "API_UNREACHABLE";
   }

@@ -1,10 +1,12 @@
 #include "daemon/port_owner.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -43,6 +45,18 @@ bool holds(fs::path const& process, std::set<std::string> const& links) {
   return false;
 }
 
+template <class Address>
+bool is_taken(Address const& address) {
+  auto const* const end = reinterpret_cast<sockaddr const*>(&address);
+  int const probe = ::socket(end->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (probe < 0) return false;
+  auto const done = scope_exit([probe] { ::close(probe); });
+  // As the server binds: connections that are long over do not keep the port.
+  int const yes = 1;
+  ::setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  return ::bind(probe, end, sizeof address) != 0 && errno == EADDRINUSE;
+}
+
 }  // namespace
 
 std::string port_owner(std::uint16_t port) {
@@ -61,6 +75,21 @@ std::string port_owner(std::uint16_t port) {
     return fmt::format("{} (pid {})", name, pid);
   }
   return {};
+}
+
+std::optional<std::string> taken_address(std::uint16_t port) {
+  if (port == 0) return std::nullopt;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (is_taken(v4)) return fmt::format("127.0.0.1:{}", port);
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  v6.sin6_addr = in6addr_loopback;
+  if (is_taken(v6)) return fmt::format("[::1]:{}", port);
+  return std::nullopt;
 }
 
 std::optional<int> socket_owner(std::string const& path) {

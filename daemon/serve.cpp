@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -12,8 +12,10 @@
 #include "base/version.hpp"
 #include "config/key.hpp"
 #include "config/paths.hpp"
+#include "daemon/banner.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/embedded.hpp"
+#include "daemon/ending.hpp"
 #include "daemon/locator.hpp"
 #include "daemon/port_owner.hpp"
 #include "systemd/notify.hpp"
@@ -21,12 +23,23 @@
 namespace bridge {
 namespace {
 
+constexpr std::string_view kOtherPort =
+    "Stop that program, or set another port (port: 0 takes any free one)";
+
 /// One line on stderr for a start that failed, with what to do about it.
 int fail(int code, std::string_view what, std::string_view way_out) {
   auto line = fmt::format("bctrl-bridge: {}", what);
   if (!way_out.empty()) line += fmt::format(". {}", way_out);
   fmt::print(stderr, "{}\n", log::redact(line));
   return code;
+}
+
+/// `own_state` is the way out when another process uses the state directory.
+int fail_backend(Error const& error, std::string_view own_state) {
+  auto const code = error.is(Errc::not_found) ? exit_code::configuration : exit_code::failure;
+  bool const in_use = error.code == boost::system::errc::resource_unavailable_try_again;
+  bool const port_taken = error.code == asio::error::address_in_use;
+  return fail(code, error.text(), in_use ? own_state : port_taken ? kOtherPort : "");
 }
 
 void say(std::string_view text) {
@@ -44,19 +57,6 @@ Result<std::string> local_state_dir(config::Config const& config, config::Env co
   }
   if (auto const made = config::make_private_dir(path); !made) return made.error();
   return path;
-}
-
-/// Ends the process at the second signal, when the polite end takes too long.
-awaitable<int> wait_for_signal(asio::signal_set& signals) {
-  auto const [ec, number] = co_await signals.async_wait(no_throw);
-  co_return ec ? 0 : number;
-}
-
-awaitable<void> quit_at_second_signal(asio::signal_set& signals, std::string warning) {
-  auto const [ec, number] = co_await signals.async_wait(no_throw);
-  if (ec) co_return;
-  say(warning);
-  ::_exit(128 + number);
 }
 
 struct Reaching {
@@ -89,26 +89,28 @@ struct Backing {
 class Server {
  public:
   Server(config::Loaded const& loaded, config::Env const& env)
-      : config_(loaded.config), env_(env) {}
+      : loaded_(loaded), config_(loaded.config), env_(env) {}
 
   int run();
 
  private:
+  [[nodiscard]] std::optional<int> check_ports() const;
   std::optional<int> open_backing();
   std::optional<int> open_local(api::RestOptions& rest);
   std::optional<int> open_cloud(api::RestOptions& rest);
   [[nodiscard]] bool needs_platform() const;
   awaitable<void> live(Daemon& daemon, asio::signal_set& signals);
-  awaitable<void> watch_key(Daemon& daemon);
+  awaitable<void> watch_key();
   awaitable<void> ping_watchdog(Duration every);
-  void print_banner(Daemon& daemon) const;
 
+  config::Loaded const& loaded_;
   config::Config const& config_;
   config::Env const& env_;
   net::Loop loop_;
   Reaching reaching_;
   Backing backing_;
   systemd::Notifier notifier_{env_};
+  std::vector<std::string> files_;  // in the runtime directory, while we run
   int exit_ = exit_code::ok;
 };
 
@@ -121,11 +123,9 @@ std::optional<int> Server::open_local(api::RestOptions& rest) {
   auto const state = local_state_dir(config_, env_);
   if (!state) return fail(exit_code::failure, state.error().text(), "");
   auto embedded = EmbeddedBackend::start(config_.local, *state);
-  if (!embedded) {
-    bool const no_chromium = embedded.error().is(Errc::not_found);
-    return fail(no_chromium ? exit_code::configuration : exit_code::failure,
-                embedded.error().text(), "");
-  }
+  if (!embedded)
+    return fail_backend(embedded.error(),
+                        "Stop it, or give this daemon another XDG_STATE_HOME or local.state_dir");
   backing_.embedded = std::move(*embedded);
   rest.base_url = backing_.embedded->base_url();
   rest.key = backing_.embedded->key();
@@ -137,7 +137,8 @@ std::optional<int> Server::open_local(api::RestOptions& rest) {
 
 std::optional<int> Server::open_cloud(api::RestOptions& rest) {
   config::KeySources sources;
-  sources.file = config_.api.key_file;
+  auto const by_flag = loaded_.origins.of("api.key_file").kind == config::Origin::Kind::flag;
+  (by_flag ? sources.flag_file : sources.file) = config_.api.key_file;
   sources.base_url = config_.api.base_url;
   sources.env = env_;
   sources.input = &std::cin;
@@ -174,6 +175,22 @@ std::optional<int> Server::open_backing() {
   return std::nullopt;
 }
 
+// Before the backend opens its state and looks for a browser; Daemon::listen() finds the rest.
+std::optional<int> Server::check_ports() const {
+  auto const check = [](std::uint16_t port, std::string_view what) -> std::optional<int> {
+    auto const taken = taken_address(port);
+    if (!taken) return std::nullopt;
+    auto const owner = port_owner(port);
+    auto const by = owner.empty() ? "" : fmt::format(" (taken by {})", owner);
+    return fail(exit_code::failure, fmt::format("{}: {} is in use{}", what, *taken, by),
+                kOtherPort);
+  };
+  if (auto const failed = check(config_.service.port, "service port")) return failed;
+  for (auto const& bridge : config_.bridges)
+    if (auto const failed = check(bridge.port.value_or(0), "bridge " + bridge.name)) return failed;
+  return std::nullopt;
+}
+
 int Server::run() {
   auto const run_dir = config::runtime_dir(env_);
   if (!run_dir) return fail(exit_code::failure, run_dir.error().text(), "");
@@ -188,21 +205,22 @@ int Server::run() {
                 fmt::format("the daemon of this user runs already (pid {})", *other),
                 "`bctrl-bridge status` shows it; stop it, or set XDG_RUNTIME_DIR and "
                 "XDG_STATE_HOME to run another");
+  if (auto const failed = check_ports()) return *failed;
   if (auto const failed = open_backing()) return *failed;
 
+  files_ = {socket, *run_dir + "/bridges.json"};
   Daemon daemon(loop_, config_, reaching_.reach, backing_.platform.get(), backing_.info);
   if (auto const bound = daemon.listen(socket); !bound) {
     bool const in_use = bound.error().code == asio::error::address_in_use;
-    return fail(
-        exit_code::failure, bound.error().text(),
-        in_use ? "Stop that program, or set another port (port: 0 takes any free one)" : "");
+    return fail(exit_code::failure, bound.error().text(), in_use ? kOtherPort : "");
   }
-  auto const locator = Locator::write(*run_dir + "/bridges.json", daemon.locator_json());
+  auto const locator = Locator::write(files_.back(), daemon.locator_json());
   if (!locator) return fail(exit_code::failure, locator.error().text(), "");
 
-  asio::signal_set signals(loop_.io(), SIGINT, SIGTERM, SIGHUP);
+  asio::signal_set signals(loop_.io());
+  add_ending_signals(signals);
   daemon.start();
-  print_banner(daemon);
+  say(banner(daemon, env_));
   notifier_.ready(backing_.info.description);
   net::Tasks tasks(loop_.executor());
   tasks.spawn("serve", live(daemon, signals));
@@ -214,13 +232,15 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   net::Tasks helpers(loop_.executor());
   if (auto const every = notifier_.watchdog_interval())
     helpers.spawn("watchdog", ping_watchdog(*every));
-  if (backing_.info.kind == "cloud") helpers.spawn("key check", watch_key(daemon));
-  (void)co_await wait_for_signal(signals);
+  if (backing_.info.kind == "cloud") helpers.spawn("key check", watch_key());
+  auto const first = co_await wait_for_signal(signals);
   notifier_.stopping();
+  // A start under way is waited for, so that no paid runtime is left behind.
+  notifier_.extend(config_.api.start_timeout + config_.api.timeout);
   say("stopping; once more to end at once");
-  helpers.spawn(
-      "second signal",
-      quit_at_second_signal(signals, "ended at once: runtimes that were started may still run"));
+  helpers.spawn("second signal",
+                end_at_second_signal(signals, first, files_,
+                                     "ended at once: runtimes that were started may still run"));
   auto const lines = co_await daemon.shut_down();
   for (auto const& line : lines) say(line);
   helpers.stop();
@@ -228,8 +248,7 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
 }
 
 // A wrong key will not get better by waiting; an API that is down will.
-awaitable<void> Server::watch_key(Daemon& daemon) {
-  (void)daemon;
+awaitable<void> Server::watch_key() {
   auto const who = co_await backing_.platform->whoami();
   if (who) co_return;
   auto const failure = failure_of(who.error(), "check the API key");
@@ -244,25 +263,6 @@ awaitable<void> Server::ping_watchdog(Duration every) {
     notifier_.ping();
     if (!co_await net::sleep_for(every)) co_return;
   }
-}
-
-void Server::print_banner(Daemon& daemon) const {
-  std::string out = fmt::format("\nbctrl-bridge {}\n", version());
-  out += fmt::format("  {}\n", backing_.info.description);
-  auto const all = daemon.bridges();
-  for (auto const& listed : all) {
-    bool const boot = listed.bridge->config().start == config::Start::boot;
-    out += fmt::format("  {}  {}  (starts {})\n", listed.bridge->config().name, listed.http,
-                       boot ? "now" : "when the first client attaches");
-  }
-  auto const& http = all.front().http;
-  out += "\nPaste one of these:\n";
-  out +=
-      fmt::format("  Playwright  const browser = await chromium.connectOverCDP(\"{}\");\n", http);
-  out += fmt::format(
-      "  Puppeteer   const browser = await puppeteer.connect({{ browserURL: \"{}\" }});\n", http);
-  out += fmt::format("  curl        curl {}/json/version\n", http);
-  say(out);
 }
 
 awaitable<void> run_backend_alone(EmbeddedBackend& backend, asio::signal_set& signals) {
@@ -292,13 +292,12 @@ int serve_local(LocalVerb const& verb, config::Loaded const& loaded, config::Env
   auto const state = local_state_dir(config, env);
   if (!state) return fail(exit_code::failure, state.error().text(), "");
   auto backend = EmbeddedBackend::start(config.local, *state);
-  if (!backend) {
-    bool const no_chromium = backend.error().is(Errc::not_found);
-    return fail(no_chromium ? exit_code::configuration : exit_code::failure, backend.error().text(),
-                "");
-  }
+  if (!backend)
+    return fail_backend(backend.error(),
+                        "Name another directory with --state, or keep nothing with --in-memory");
   net::Loop loop;
-  asio::signal_set signals(loop.io(), SIGINT, SIGTERM, SIGHUP);
+  asio::signal_set signals(loop.io());
+  add_ending_signals(signals);
   net::Tasks tasks(loop.executor());
   tasks.spawn("local", run_backend_alone(**backend, signals));
   loop.run();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 
 #include "base/uuid.hpp"
 #include "local/guard.hpp"
@@ -50,39 +49,15 @@ Problem unknown_path() {
 
 }  // namespace
 
-/// A directory of our own below the system's temporary one; removed with everything in it.
-class Backend::TemporaryDirectory {
- public:
-  static Result<std::unique_ptr<TemporaryDirectory>> make() {
-    std::error_code ec;
-    auto const parent = std::filesystem::temp_directory_path(ec);
-    auto form = ((ec ? std::filesystem::path("/tmp") : parent) / "bctrl-bridge-XXXXXX").string();
-    if (mkdtemp(form.data()) == nullptr)
-      return Error{error_code(errno, boost::system::generic_category()), "create " + form};
-    return std::make_unique<TemporaryDirectory>(form);
-  }
-  explicit TemporaryDirectory(std::filesystem::path path) : path_(std::move(path)) {}
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(TemporaryDirectory const&) = delete;
-  TemporaryDirectory& operator=(TemporaryDirectory const&) = delete;
-  [[nodiscard]] std::filesystem::path const& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions options) {
   auto program = find_chromium(options.chromium);
   if (!program) return program.error();
   options.chromium = std::move(*program);
   auto store = Store::open(options.state);
   if (!store) return store.error();
-  std::unique_ptr<TemporaryDirectory> temporary;
+  std::unique_ptr<TemporaryDir> temporary;
   if (!options.state) {
-    auto made = TemporaryDirectory::make();
+    auto made = TemporaryDir::make();
     if (!made) return made.error();
     temporary = std::move(*made);
   }
@@ -92,7 +67,7 @@ Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions o
 }
 
 Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
-                 std::unique_ptr<TemporaryDirectory> temporary, std::filesystem::path const& files)
+                 std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files)
     : loop_(loop),
       options_(std::move(options)),
       key_("local_" + random_token(kKeyBytes)),
@@ -112,7 +87,9 @@ awaitable<Result<void>> Backend::start() {
   auto const listening = server_.listen("127.0.0.1", options_.port);
   if (!listening) co_return listening;
   runtimes_.set_origin(fmt::format("ws://127.0.0.1:{}", server_.port()));
-  chromium_version_ = co_await local::chromium_version(loop_, options_.chromium);
+  auto version = co_await local::chromium_version(loop_, options_.chromium);
+  if (!version) co_return version.error();
+  chromium_version_ = std::move(*version);
   if (runs_unsandboxed())
     log_.warn(
         "we run as root, so Chromium runs without its sandbox: visit no page you do not trust");
@@ -129,6 +106,14 @@ awaitable<void> Backend::stop() {
 
 std::string Backend::base_url() const {
   return fmt::format("http://127.0.0.1:{}/v1", server_.port());
+}
+
+net::HttpReply Backend::reject(unsigned status, std::string_view why) {
+  auto const request_id = new_uuid();
+  Problem const problem(status, "request.invalid", std::string(why.substr(0, why.find('\n'))));
+  auto reply = error_reply(problem, request_id);
+  reply.headers.emplace_back("X-Request-Id", request_id);
+  return reply;
 }
 
 awaitable<void> Backend::handle(net::HttpExchange& exchange) {

@@ -14,6 +14,7 @@
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
+#include "local/temporary_dir.hpp"
 #include "net/http_server.hpp"
 
 namespace bridge::local {
@@ -43,7 +44,7 @@ class Backend final : public net::HttpHandler {
                                                              BackendOptions options);
   ~Backend() override;
 
-  /// Listens. An error when the port is taken.
+  /// Listens. An error when the port is taken, or not_found when the program is no Chromium.
   awaitable<Result<void>> start();
   /// Ends every Chromium, answers what is under way, closes. Returns when nothing of ours is left.
   awaitable<void> stop();
@@ -52,18 +53,17 @@ class Backend final : public net::HttpHandler {
   [[nodiscard]] std::string base_url() const;
   /// A key it takes. Every key that begins with "local_" will do; this one nobody can guess.
   [[nodiscard]] Secret const& key() const { return key_; }
-  /// "156.0.8078.79", or "unknown"; after start().
+  /// "156.0.8078.79"; after start().
   [[nodiscard]] std::string const& chromium_version() const { return chromium_version_; }
   /// How many Chromiums run.
   [[nodiscard]] std::size_t active_runtimes() const { return runtimes_.snapshot().size(); }
 
   awaitable<void> handle(net::HttpExchange& exchange) override;
+  [[nodiscard]] net::HttpReply reject(unsigned status, std::string_view why) override;
 
  private:
-  class TemporaryDirectory;
-
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
-          std::unique_ptr<TemporaryDirectory> temporary, std::filesystem::path const& files);
+          std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files);
   awaitable<Outcome<net::HttpReply>> answer(net::HttpRequest const& request);
   awaitable<Outcome<net::HttpReply>> perform(Operation const& operation, Call const& call);
 
@@ -71,8 +71,8 @@ class Backend final : public net::HttpHandler {
   BackendOptions options_;
   Log log_{"local"};
   Secret key_;
-  std::string chromium_version_ = "unknown";
-  std::unique_ptr<TemporaryDirectory> temporary_;  // none when there is a state directory
+  std::string chromium_version_;
+  std::unique_ptr<TemporaryDir> temporary_;  // none when there is a state directory
   std::unique_ptr<Store> store_;
   Runtimes runtimes_;
   Gateway gateway_;

@@ -12,8 +12,10 @@ namespace bridge::local {
 namespace {
 
 constexpr std::string_view kAnnouncement = "DevTools listening on ";
+constexpr std::string_view kInstall = "sudo apt-get install chromium";
 constexpr std::size_t kLineMax = 4096;
 constexpr std::size_t kLinesKept = 4;
+constexpr auto kVersionLimit = 20s;
 constexpr auto kLastWords = 200ms;
 constexpr auto kAskLimit = 5s;
 constexpr auto kPagePause = 10ms;
@@ -71,17 +73,18 @@ Result<std::string> find_chromium(std::string const& configured) {
     if (char const* const variable = std::getenv("BCTRL_BRIDGE_CHROMIUM")) named = variable;
   if (!named.empty()) {
     if (auto program = resolve(named)) return *program;
-    return Error{
+    return Error::saying(
         Errc::not_found,
-        fmt::format("run {} as the browser (is it there, and executable? Debian's: sudo apt-get "
-                    "install chromium)",
-                    named)};
+        fmt::format("the browser {} is not there, or not a program; name another, or install "
+                    "Debian's: {}",
+                    named, kInstall));
   }
   for (auto const name : {"chromium", "chromium-browser", "google-chrome"})
     if (auto program = find_in_path(name)) return *program;
-  return Error{Errc::not_found,
-               "find Chromium (install it: sudo apt-get install chromium; or name the program in "
-               "BCTRL_BRIDGE_CHROMIUM)"};
+  return Error::saying(Errc::not_found,
+                       fmt::format("there is no Chromium; name the program with --chromium or "
+                                   "BCTRL_BRIDGE_CHROMIUM, or install Debian's: {}",
+                                   kInstall));
 }
 
 namespace {
@@ -97,15 +100,21 @@ awaitable<Result<std::string>> all_output(Process& process) {
 
 }  // namespace
 
-awaitable<std::string> chromium_version(net::Loop& loop, std::string program) {
+awaitable<Result<std::string>> chromium_version(net::Loop& loop, std::string program) {
   std::vector<std::string> const arguments{"--version"};
   auto process = Process::spawn(loop, program, arguments);
-  if (!process) co_return "unknown";
-  auto const text = co_await net::within(5s, all_output(**process), "ask Chromium for its version");
+  if (!process) co_return process.error();
+  auto const text =
+      co_await net::within(kVersionLimit, all_output(**process), "ask Chromium for its version");
+  // Four numbers: Chrome and what is made of Chromium, and nothing else.
   static std::regex const number(R"(\b\d+(\.\d+){3}\b)");
   std::smatch found;
-  if (!text || !std::regex_search(*text, found, number)) co_return "unknown";
-  co_return found.str();
+  if (text && std::regex_search(*text, found, number)) co_return found.str();
+  co_return Error::saying(
+      Errc::not_found,
+      fmt::format("{} is no Chromium: with --version it prints none; name another, or install "
+                  "Debian's: {}",
+                  program, kInstall));
 }
 
 bool runs_unsandboxed() {
@@ -149,7 +158,10 @@ awaitable<Result<void>> Chromium::start(std::filesystem::path profile,
                                         std::optional<RuntimePlan::Viewport> window) {
   clear_locks(profile);
   auto const words = arguments(profile, window);
-  auto process = Process::spawn(loop_, options_.program, words);
+  // Else it makes a directory for crash reports in the user's own configuration.
+  std::vector<std::string> const variables{"BREAKPAD_DUMP_LOCATION=" +
+                                           (profile / "Crash Reports").string()};
+  auto process = Process::spawn(loop_, options_.program, words, variables);
   if (!process) co_return process.error();
   process_ = std::move(*process);
   tasks_.spawn("chromium output", drain());

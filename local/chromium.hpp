@@ -20,8 +20,8 @@ namespace bridge::local {
 /// chromium-browser and google-chrome in PATH. The error says how to install one.
 [[nodiscard]] Result<std::string> find_chromium(std::string const& configured);
 
-/// "156.0.8078.79" as `program --version` prints it; "unknown" when it does not say.
-awaitable<std::string> chromium_version(net::Loop& loop, std::string program);
+/// "156.0.8078.79" as `program --version` prints it. not_found when it does not: no Chromium.
+awaitable<Result<std::string>> chromium_version(net::Loop& loop, std::string program);
 
 /// Chromium refuses to run as root with its sandbox; only there it is left out.
 [[nodiscard]] bool runs_unsandboxed();

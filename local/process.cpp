@@ -68,14 +68,18 @@ class Words {
   std::vector<char*> pointers_;
 };
 
-std::vector<std::string> clean_environment() {
-  std::vector<std::string> kept;
+std::vector<std::string> clean_environment(std::vector<std::string> const& ours) {
+  auto kept = ours;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     std::string_view const text(*entry);
+    auto const name = text.substr(0, text.find('=') + 1);
+    bool const replaced = std::any_of(ours.begin(), ours.end(), [name](std::string_view variable) {
+      return variable.starts_with(name);
+    });
     bool const drop =
         std::any_of(kNotInherited.begin(), kNotInherited.end(),
                     [text](std::string_view start) { return text.starts_with(start); });
-    if (!drop) kept.emplace_back(text);
+    if (!replaced && !drop) kept.emplace_back(text);
   }
   return kept;
 }
@@ -137,7 +141,8 @@ std::string describe(siginfo_t const& info) {
 }  // namespace
 
 Result<std::unique_ptr<Process>> Process::spawn(net::Loop& loop, std::string const& program,
-                                                std::vector<std::string> const& arguments) {
+                                                std::vector<std::string> const& arguments,
+                                                std::vector<std::string> const& variables) {
   auto output = make_pipe();
   if (!output) return output.error();
   auto lifeline = make_pipe();
@@ -148,7 +153,7 @@ Result<std::unique_ptr<Process>> Process::spawn(net::Loop& loop, std::string con
   std::vector<std::string> words{program};
   words.insert(words.end(), arguments.begin(), arguments.end());
   Words const argument_words(std::move(words));
-  Words const environment_words(clean_environment());
+  Words const environment_words(clean_environment(variables));
 
   pid_t const self = getpid();
   pid_t const pid = fork();

@@ -22,9 +22,11 @@ namespace bridge::local {
 class Process {
  public:
   /// Starts `program` (a path) with an environment free of our own secrets and of systemd's
-  /// hand-over variables. stdin is /dev/null; stdout and stderr come through read_output().
+  /// hand-over variables, and with `variables`, "NAME=value" each. stdin is /dev/null; stdout and
+  /// stderr come through read_output().
   [[nodiscard]] static Result<std::unique_ptr<Process>> spawn(
-      net::Loop& loop, std::string const& program, std::vector<std::string> const& arguments);
+      net::Loop& loop, std::string const& program, std::vector<std::string> const& arguments,
+      std::vector<std::string> const& variables = {});
   /// Kills the group when the program still runs.
   ~Process();
   Process(Process const&) = delete;

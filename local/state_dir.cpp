@@ -33,11 +33,12 @@ Result<std::unique_ptr<StateDir>> StateDir::hold(std::filesystem::path path) {
   if (ec) return failed(ec.value(), "create " + path.string());
   if (created) chmod(path.c_str(), 0700);
 
-  auto const file = (path / "lock").string();
+  auto const file = (path / kLockFile).string();
   int const lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (lock < 0) return failed(errno, "open " + file);
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    auto error = failed(errno, fmt::format("use {}, which {} uses", path.string(), holder(lock)));
+    auto error = failed(errno, fmt::format("{} is in use by {}", path.string(), holder(lock)));
+    error.told = true;
     ::close(lock);
     return error;
   }

@@ -10,8 +10,10 @@ namespace bridge::local {
 /// The state directory, held by this process alone while it lives.
 class StateDir {
  public:
-  /// Creates it (mode 0700) when missing. An error that names the pid when another process holds
-  /// it.
+  static constexpr char const* kLockFile = "lock";
+
+  /// Creates it (mode 0700) when missing. resource_unavailable_try_again, with the pid, when
+  /// another process holds it.
   [[nodiscard]] static Result<std::unique_ptr<StateDir>> hold(std::filesystem::path path);
   ~StateDir();
   StateDir(StateDir const&) = delete;

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <type_traits>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -28,7 +28,7 @@ namespace bridge::local {
 /// One page of a list, each row shown by `view`.
 template <class Row, class View>
 [[nodiscard]] net::HttpReply list_reply(Slice<Row> const& slice, View view) {
-  std::vector<Json> rows;
+  std::vector<std::invoke_result_t<View&, Row const&>> rows;
   rows.reserve(slice.rows.size());
   for (auto const& row : slice.rows) rows.push_back(view(row));
   return json_reply(200, list_view(std::move(rows), slice.next()));

@@ -192,7 +192,9 @@ HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits
       left_(loop.executor()),
       warned_(Clock::now() - kWarnEvery) {}
 
-HttpServer::~HttpServer() = default;
+HttpServer::~HttpServer() {
+  stop_accepting();
+}
 
 Result<void> HttpServer::listen(std::string const& address, std::uint16_t port) {
   error_code ec;
@@ -323,7 +325,7 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
     auto request = co_await next_request(*bytes, reader);
     if (!request) {
       if (request.error().is(Errc::bad_message)) {
-        auto const refusal = text_reply(reader.why().status, reader.why().text);
+        auto const refusal = handler_.reject(reader.why().status, reader.why().text);
         (void)co_await send_reply(*bytes, refusal, true);
         co_await hang_up(*bytes);
       }

@@ -72,6 +72,10 @@ class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual awaitable<void> handle(HttpExchange& exchange) = 0;
+  /// The reply to what is no request, or a too large one; `why` is a sentence.
+  [[nodiscard]] virtual HttpReply reject(unsigned status, std::string_view why) {
+    return text_reply(status, why);
+  }
 };
 
 /// Listens, parses and hands requests to one handler, keep-alive and pipelining included.

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Cdp } from './lib/cdp.mjs';
-import { Daemon, LOCAL_KEY } from './lib/daemon.mjs';
+import { CONFIG, Daemon, LOCAL_KEY } from './lib/daemon.mjs';
 import { eventually, soon } from './lib/eventually.mjs';
 import { hasIpv6, upgrade } from './lib/http.mjs';
 import { BINARY, Sandbox } from './lib/sandbox.mjs';
@@ -105,6 +105,49 @@ test('SIGTERM stops the runtime, says so, and sends the clients away with 1001',
     assert.match(reason, /^\[STOPPING\] /);
   }
   assert.match(daemon.program.stdout, new RegExp(`main: runtime ${runtimeId} stopped`));
+  const own = `${daemon.sandbox.env.XDG_CONFIG_HOME}/chromium`;
+  assert.ok(!existsSync(own), "the browser kept out of the user's own configuration");
+});
+
+/** What a daemon keeps in its runtime directory while it runs. */
+function runtimeFiles(sandbox) {
+  return readdirSync(`${sandbox.env.XDG_RUNTIME_DIR}/bctrl-bridge`);
+}
+
+/** serve with `words` before it, ready. */
+async function serveUnder(t, ...words) {
+  const sandbox = new Sandbox(t);
+  const [command, ...args] = [...words, BINARY, 'serve', '--config', sandbox.file('config.yaml', CONFIG)];
+  const daemon = new Daemon(sandbox, sandbox.start(command, args));
+  await eventually(() => assert.match(daemon.program.stdout, /Paste one of these/), { within: 60_000 });
+  daemon.backend = (await daemon.status()).backend.baseUrl;
+  return daemon;
+}
+
+test('SIGTERM of timeout, which arrives twice, is one wish: runtimes are stopped and no file is left', async (t) => {
+  const daemon = await serveUnder(t, 'timeout', '--preserve-status', '600');
+  const { runtimeId } = await daemon.ask('up', 'main');
+  await daemon.stop('SIGTERM'); // with exit code 0
+  assert.match(daemon.program.stdout, new RegExp(`main: runtime ${runtimeId} stopped`));
+  assert.doesNotMatch(daemon.program.stdout, /ended at once/);
+  assert.deepEqual(runtimeFiles(daemon.sandbox), []);
+});
+
+test('under nohup SIGHUP is ignored', async (t) => {
+  const daemon = await serveUnder(t, 'sh', '-c', 'trap "" HUP; exec "$@"', 'sh');
+  daemon.program.kill('SIGHUP');
+  assert.equal((await daemon.status()).draining, false);
+  await daemon.stop('SIGTERM');
+});
+
+test('a daemon that is stopped like a job in a shell does not make status hang', async (t) => {
+  const daemon = await Daemon.start(t);
+  daemon.program.kill('SIGSTOP');
+  const { code, stdout, stderr } = await daemon.sandbox.cli(['status'], { within: 30_000 });
+  daemon.program.kill('SIGCONT');
+  assert.deepEqual([code, stdout], [5, '']);
+  assert.match(stderr, /^bctrl-bridge: the daemon does not answer \(.*timed out\)\. .+\n$/);
+  await daemon.stop();
 });
 
 test('a second SIGINT ends at once with 130, and takes Chromium along', async (t) => {
@@ -115,9 +158,13 @@ test('a second SIGINT ends at once with 130, and takes Chromium along', async (t
   assert.ok(daemon.sandbox.browsers().length > 0);
   daemon.program.kill('SIGINT');
   await eventually(() => assert.match(daemon.program.stdout, /stopping; once more to end at once/));
-  daemon.program.kill('SIGINT');
-  assert.equal(await daemon.program.end(2_000), 130);
+  await eventually(() => {
+    daemon.program.kill('SIGINT'); // as an impatient person would
+    assert.equal(daemon.program.running, false);
+  }, { within: 4_000 });
+  assert.equal(await daemon.program.end(), 130);
   assert.match(daemon.program.stdout, /ended at once/);
+  assert.deepEqual(runtimeFiles(daemon.sandbox), []);
   silent.socket.destroy();
 });
 
@@ -158,7 +205,7 @@ test('explain knows every code, in any case', async (t) => {
 test('--version and --help are printed on standard output', async (t) => {
   const sandbox = new Sandbox(t);
   assert.match((await sandbox.cli(['--version'])).stdout, /^bctrl-bridge \d+\.\d+\.\d+\n$/);
-  for (const args of [['--help'], ['serve', '--help'], ['config', 'show', '--help']]) {
+  for (const args of [['--help'], ['serve', '--help'], ['local', '--help'], ['config', 'show', '--help']]) {
     const { code, stdout, stderr } = await sandbox.cli(args);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /Usage: bctrl-bridge/);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { test } from 'node:test';
 import { CONFIG, Daemon } from './lib/daemon.mjs';
@@ -70,7 +70,7 @@ test('a wrong key ends serve with exit code 4 and the request id of the API', as
 
 test('no key at all ends serve with exit code 4 and the places where one may be', async (t) => {
   const sandbox = cloudSandbox(t);
-  await assertRefused(sandbox, cloud('https://api.example.com'), 4, /BCTRL_API_KEY.*--api-key-file.*--backend local/);
+  await assertRefused(sandbox, cloud('https://api.example.com'), 4, /BCTRL_API_KEY.*--api-key-file.*--backend local$/);
 });
 
 test('a key of the local backend is not sent to another machine', async (t) => {
@@ -84,7 +84,17 @@ test('a key file that others can read is refused', async (t) => {
   const sandbox = cloudSandbox(t);
   const keyFile = sandbox.file('key', KEY, 0o644);
   const config = cloud('https://api.example.com').replace('api: {', `api: {key_file: "${keyFile}", `);
-  await assertRefused(sandbox, config, 4, /key.*(0600|chmod)/);
+  await assertRefused(sandbox, config, 4, new RegExp(`chmod 600 ${keyFile}$`));
+});
+
+test('a key in place of a key file is refused with exit code 3 and not repeated', async (t) => {
+  const key = 'sk_live_e2eCanaryE2eCanary';
+  const sandbox = new Sandbox(t);
+  sandbox.secrets.add(key, 'the key on the command line');
+  const { code, stderr } = await sandbox.cli(['serve', '--api-key-file', key]);
+  assert.equal(code, 3);
+  assert.match(stderr, /^--api-key-file: takes the path of a file/);
+  assert.equal((await sandbox.cli(['serve', key])).code, 2);
 });
 
 test('an API that cannot be reached leaves serve up, with one line; what needs it exits 8', async (t) => {
@@ -109,7 +119,7 @@ const REFUSALS = [
   { name: 'the plan is used up', status: 402, code: 'browser.concurrent_quota_exceeded', says: 'QUOTA', exit: 7 },
   { name: 'somebody else drives', status: 409, code: 'runtime.controller_busy', says: 'CONTROLLER_BUSY', exit: 6 },
   { name: 'the key may not', status: 403, code: 'auth.forbidden', says: 'AUTH', exit: 4 },
-  { name: 'the cloud has no host', status: 503, code: 'runtime.host_unavailable', says: 'API_UNREACHABLE', exit: 8 },
+  { name: 'the cloud has no host', status: 503, code: 'runtime.host_unavailable', says: 'START_FAILED', exit: 8 },
 ];
 for (const { name, status, code, says, exit } of REFUSALS) {
   test(`${name}: up exits ${exit} with [${says}] and the request id`, async (t) => {
@@ -133,7 +143,9 @@ test('a port in use ends serve with exit code 1 and names the program that has i
   const bridge = QUIET.replace('name: main, port: 0', `name: main, port: ${port}`);
   await assertRefused(sandbox, bridge, 1, new RegExp(`bridge main: .*:${port} .*${owner}.*port: 0`));
   const service = QUIET.replace('service: {port: 0}', `service: {port: ${port}}`);
-  await assertRefused(sandbox, service, 1, new RegExp(`service port: .*:${port} .*${owner}.*port: 0`));
+  const ended = await assertRefused(sandbox, service, 1, new RegExp(`service port: .*:${port} .*${owner}.*port: 0`));
+  assert.doesNotMatch(ended.stderr, /local backend on/, 'no backend was started for nothing');
+  assert.deepEqual(readdirSync(`${sandbox.env.XDG_RUNTIME_DIR}/bctrl-bridge`), []);
 });
 
 test('a port that is taken on ::1 only is in use, too', { skip: !hasIpv6() && 'no IPv6 here' }, async (t) => {
@@ -154,9 +166,20 @@ test('without Chromium, serve ends with exit code 3 and the line that installs i
   await assertRefused(sandbox, QUIET, 3, install, { env: { BCTRL_BRIDGE_CHROMIUM: `${nowhere}/chromium` } });
 });
 
+test('a program that is no Chromium ends serve and local with exit code 3', async (t) => {
+  const sandbox = new Sandbox(t);
+  for (const program of ['/bin/cat', '/bin/false']) {
+    for (const verb of ['serve', 'local']) {
+      const { code, stdout, stderr } = await sandbox.cli([verb, '--chromium', program, '--log-level', 'error']);
+      assert.deepEqual([code, stdout], [3, ''], stderr);
+      assertOneLine(stderr, new RegExp(`${program} is no Chromium.*apt-get install chromium$`));
+    }
+  }
+});
+
 test('a browser that does not start is told at the attach, and tried again at the next', async (t) => {
   const sandbox = new Sandbox(t);
-  const broken = sandbox.file('broken-chromium', '#!/bin/sh\necho "no display today" >&2\nexit 3\n', 0o700);
+  const broken = sandbox.file('broken-chromium', '#!/bin/sh\n[ "$1" = --version ] && exec echo Chromium 1.2.3.4\necho "no display today" >&2\nexit 3\n', 0o700);
   const daemon = await Daemon.start(t, { sandbox, config: QUIET, env: { BCTRL_BRIDGE_CHROMIUM: broken } });
   for (let attempt = 0; attempt < 2; ++attempt) {
     const attach = await upgrade(daemon.ws);
@@ -165,7 +188,7 @@ test('a browser that does not start is told at the attach, and tried again at th
   }
   const up = await daemon.cli('up', 'main');
   assert.equal(up.code, 8);
-  assertOneLine(up.stderr, /no display today/);
+  assertOneLine(up.stderr, /\[START_FAILED\] .*no display today/);
   await daemon.stop();
 });
 
@@ -204,9 +227,27 @@ test('a second daemon of the same user is refused with exit code 1 and disturbs 
 test('a second daemon on the same state directory only is refused with exit code 1 as well', async (t) => {
   const daemon = await Daemon.start(t);
   mkdirSync(`${daemon.sandbox.dir}/run2`, { mode: 0o700 });
-  await assertRefused(daemon.sandbox, QUIET, 1, new RegExp(`local, which process ${daemon.pid} uses`), {
+  await assertRefused(daemon.sandbox, QUIET, 1, new RegExp(`local is in use by process ${daemon.pid}\\. .*XDG_STATE_HOME`), {
     env: { XDG_RUNTIME_DIR: `${daemon.sandbox.dir}/run2` },
   });
+  await daemon.stop();
+});
+
+test('local beside a daemon is told to take another directory, or none', async (t) => {
+  const daemon = await Daemon.start(t);
+  const { code, stderr } = await daemon.cli('local', '--port', '0', '--log-level', 'error');
+  assert.equal(code, 1);
+  assertOneLine(stderr, new RegExp(`local is in use by process ${daemon.pid}\\. .*--state.*--in-memory$`));
+  await daemon.stop();
+});
+
+test('a fixed upstream that is not there is told with its address', async (t) => {
+  const upstream = `http://127.0.0.1:${await closedPort()}`;
+  const daemon = await Daemon.start(t, { config: QUIET.replace('runtime: {name: main}', `upstream: "${upstream}"`) });
+  const up = await daemon.cli('up', 'main');
+  assert.equal(up.code, 8);
+  assertOneLine(up.stderr, new RegExp(`\\[UPSTREAM_REFUSED\\] .*${upstream}.*Connection refused`));
+  assert.doesNotMatch(daemon.program.stderr, /\*\*\*/);
   await daemon.stop();
 });
 
@@ -227,6 +268,11 @@ test('an unknown bridge exits 2 and says where the names are', async (t) => {
     assert.equal(code, 2);
     assertOneLine(stderr, /\[NO_SUCH_BRIDGE\] .*nope.*`bctrl-bridge ls`/);
   }
+  for (const odd of ['a b', 'main/stop', '../status', '%00', 'ü']) {
+    const { code, stderr } = await daemon.cli('env', odd);
+    assert.equal(code, 2, stderr);
+    assertOneLine(stderr, /\[NO_SUCH_BRIDGE\] no bridge is named ".+"/);
+  }
   await daemon.stop();
 });
 
@@ -239,7 +285,7 @@ test('a runtime directory that is too deep for a socket is told before anything 
 
 test('wrong usage exits 2 and names the help', async (t) => {
   const sandbox = new Sandbox(t);
-  for (const args of [[], ['bogus'], ['up'], ['serve', '--bogus'], ['explain', 'NO_SUCH_CODE']]) {
+  for (const args of [[], ['bogus'], ['up'], ['serve', '--bogus'], ['local', '--backend', 'cloud'], ['explain', 'NO_SUCH_CODE']]) {
     const { code, stdout, stderr } = await sandbox.cli(args);
     assert.equal(code, 2, `bctrl-bridge ${args.join(' ')}`);
     assert.equal(stdout, '');

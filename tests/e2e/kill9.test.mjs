@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Cdp } from './lib/cdp.mjs';
 import { CONFIG, Daemon } from './lib/daemon.mjs';
 import { eventually, soon } from './lib/eventually.mjs';
+import { BINARY, Sandbox } from './lib/sandbox.mjs';
 
 const LIMIT = 5_000;
 const KEPT_PROFILE = CONFIG.replace('runtime: {name: main}', 'runtime: {name: main, config: {profile: true}}');
@@ -36,3 +38,25 @@ for (const [kind, config] of Object.entries({ scratch: CONFIG, kept: KEPT_PROFIL
     await second.stop();
   });
 }
+
+test('after kill -9 of a backend in memory the next one removes its temporary directory', async (t) => {
+  const sandbox = new Sandbox(t);
+  const ours = () => readdirSync(sandbox.env.TMPDIR).filter((name) => name.startsWith('bctrl-bridge-'));
+  const start = async () => {
+    const program = sandbox.start(BINARY, ['local', '--port', '0', '--in-memory']);
+    await eventually(() => assert.match(program.stdout, /BCTRL_BASE_URL=/), { within: 60_000 });
+    return program;
+  };
+  const first = await start();
+  const [left] = ours();
+  first.kill('SIGKILL');
+  await first.end();
+  assert.deepEqual(ours(), [left]);
+
+  const second = await start();
+  assert.equal(ours().length, 1);
+  assert.notEqual(ours()[0], left);
+  second.kill('SIGTERM');
+  assert.equal(await second.end(), 0);
+  assert.deepEqual(ours(), []);
+});

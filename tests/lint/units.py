@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks the systemd units without a running systemd: units.py ROOT, or units.py --self-test.
+"""Checks the systemd units without a running systemd: units.py ROOT, units.py --self-test, or
+units.py --installed BUILD for the units as `cmake --install` writes them.
 
 `systemd-analyze verify` exits with 0 for unknown keys and bad values: its stderr decides. Without
 systemd-analyze (package systemd) this fails; it does not skip.
@@ -47,11 +48,29 @@ def checked(name, unit, drop_in="", user=False, threshold=None):
 
 def violations(root):
     folder = root / "systemd"
-    system, user = ((folder / name).read_text() for name in (UNIT, "user/" + UNIT))
+    names = (UNIT + ".in", "user/" + UNIT + ".in")
+    system, user = ((folder / name).read_text() for name in names)
     local = (folder / "bctrl-bridge-local.conf").read_text()
     yield from checked("system unit", system, threshold=THRESHOLD)
     yield from checked("with local drop-in", system, drop_in=local, threshold=THRESHOLD + 5)
     yield from checked("user unit", user, user=True)
+
+
+def installed(build):
+    """Problems of what `cmake --install` puts in place: units that start the program beside them."""
+    with tempfile.TemporaryDirectory() as prefix:
+        command = ["cmake", "--install", build, "--prefix", prefix]
+        install = subprocess.run(command, capture_output=True, text=True)
+        if install.returncode:
+            yield f"{' '.join(command)}: {install.stderr.strip()}"
+            return
+        for name in ("lib/systemd/system/" + UNIT, "lib/systemd/user/" + UNIT):
+            program = re.search(r"^ExecStart=(\S+)", Path(prefix, name).read_text(), re.MULTILINE)[1]
+            if program != f"{prefix}/bin/bctrl-bridge" or not os.access(program, os.X_OK):
+                yield f"{name}: ExecStart is {program}, which is not what was installed"
+        for name in ("share/bctrl-bridge/bctrl-bridge-local.conf", "share/bctrl-bridge/example.yaml"):
+            if not Path(prefix, name).is_file():
+                yield f"{name} is missing"
 
 
 def self_test():
@@ -73,6 +92,11 @@ def self_test():
 if __name__ == "__main__":
     if not shutil.which("systemd-analyze"):
         sys.exit("systemd-analyze is missing: install the package systemd")
-    problems = list(self_test() if sys.argv[1] == "--self-test" else violations(Path(sys.argv[1])))
+    if sys.argv[1] == "--self-test":
+        problems = list(self_test())
+    elif sys.argv[1] == "--installed":
+        problems = list(installed(sys.argv[2]))
+    else:
+        problems = list(violations(Path(sys.argv[1])))
     print(*problems, sep="\n")
     sys.exit(bool(problems))

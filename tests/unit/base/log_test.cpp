@@ -136,6 +136,38 @@ TEST_CASE("log: user and password of a proxy are masked") {
         "mail a@b.example, see http://host/a@b");
 }
 
+TEST_CASE("log: what looks like an API key is masked, registered or not") {
+  CHECK(log::redact("read sk_live_51canaryCanary: No such file") == "read ***: No such file");
+  CHECK(log::redact("\"bctrl_live_4canarycanary\"") == "\"***\"");
+  CHECK(log::redact("sk_live_canaryCanary") == "***");
+  CHECK(log::redact("local_canary-canary-1") == "***");
+  for (std::string_view const line :
+       {"/srv/bctrl_projects/config.yaml", "risk_register_of_2026_and_more", "sk_live_",
+        "local_backend_of_this_machine", "task sk-1"}) {
+    CAPTURE(line);
+    CHECK(log::redact(line) == line);
+  }
+}
+
+TEST_CASE("log: the form of a proxy's address in a help text stays readable") {
+  std::string_view const help = "write http://[USER:PASSWORD@]HOST:PORT";
+  CHECK(log::redact(help) == help);
+  CHECK(log::redact("HTTPS_PROXY must be http://[user:password@]host:port") ==
+        "HTTPS_PROXY must be http://[user:password@]host:port");
+}
+
+TEST_CASE("log: an address without a credential is no secret, though it is kept as one") {
+  log::mask("http://127.0.0.1:49221");
+  log::mask("ws://127.0.0.1:49221/");
+  CHECK(log::redact("dial http://127.0.0.1:49221: Connection refused") ==
+        "dial http://127.0.0.1:49221: Connection refused");
+  for (std::string const secret : {"http://127.0.0.1:49221/x", "http://u@127.0.0.1:49221",
+                                   "http://127.0.0.1:49221?t", "ws://127.0.0.1:49221//x"}) {
+    log::mask(secret);
+    CHECK(log::redact("dial " + secret) == "dial ***");
+  }
+}
+
 TEST_CASE("log: a line of a megabyte is masked without trouble") {
   std::string const tail(1'000'000, 'z');
   CHECK(log::redact("wss://cdp.bctrl.ai/" + tail) == "wss://cdp.bctrl.ai/***");

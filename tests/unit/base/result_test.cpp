@@ -53,4 +53,10 @@ TEST_CASE("result: taking the value of an error throws its text") {
   CHECK(nothing.has_value());
 }
 
+TEST_CASE("result: an error that ends in its way out has nothing behind it") {
+  auto const error = Error::saying(Errc::refused, "/x is open to others; chmod 600 /x");
+  CHECK(error.text() == "/x is open to others; chmod 600 /x");
+  CHECK(error.is(Errc::refused));
+}
+
 }  // namespace bridge

@@ -18,6 +18,13 @@ TEST_CASE("address: a URL's parts") {
   CHECK(split_address("http://h?x")->path);
 }
 
+TEST_CASE("address: the port in use is the named one, else the scheme's") {
+  CHECK(split_address("ws://h:8443")->port_number() == 8443);
+  CHECK(split_address("ws://h")->port_number() == 80);
+  CHECK(split_address("https://h/x")->port_number() == 443);
+  CHECK(split_address("devtools://devtools")->port_number() == 0);
+}
+
 TEST_CASE("address: what is not an address") {
   for (std::string const text :
        {"", "host", "host:80", "://h", "http://", "http:///x", "http://h:", "http://h:0",

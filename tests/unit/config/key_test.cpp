@@ -17,7 +17,8 @@ constexpr char const* kProductionSecret = "bctrl-52a85ca7009932368baf73fa.secret
 struct Setup {
   TempDir dir;
   FakeEnv env;
-  KeySources sources{.file = {}, .base_url = kProduction, .env = {}, .input = nullptr};
+  KeySources sources{
+      .flag_file = {}, .file = {}, .base_url = kProduction, .env = {}, .input = nullptr};
 
   [[nodiscard]] bridge::Result<ApiKey> find() {
     sources.env = env.get();
@@ -59,16 +60,20 @@ TEST_CASE("key: the places in their order") {
   CHECK(setup.good().key.reveal() == "bctrl_cred");
   CHECK(setup.good().source == "systemd credential api-key");
 
-  setup.env.set("BCTRL_API_KEY", " bctrl_env\n");
-  CHECK(setup.good().key.reveal() == "bctrl_env");
-  CHECK(setup.good().source == "environment BCTRL_API_KEY");
-
   setup.sources.file = setup.dir.write("key", "\n bctrl_file \r\n");
   CHECK(setup.good().key.reveal() == "bctrl_file");
   CHECK(setup.good().source == "file " + setup.sources.file);
 
+  setup.env.set("BCTRL_API_KEY", " bctrl_env\n");
+  CHECK(setup.good().key.reveal() == "bctrl_env");
+  CHECK(setup.good().source == "environment BCTRL_API_KEY");
+
+  setup.sources.flag_file = setup.dir.write("flag", "bctrl_flag\n");
+  CHECK(setup.good().key.reveal() == "bctrl_flag");
+  CHECK(setup.good().source == "file " + setup.sources.flag_file);
+
   std::istringstream input("bctrl_input\n");
-  setup.sources.file = "-";
+  setup.sources.flag_file = "-";
   setup.sources.input = &input;
   auto const key = setup.good();
   CHECK(key.key.reveal() == "bctrl_input");
@@ -89,14 +94,18 @@ TEST_CASE(
     "key: a named file is refused unless it is private, ours and one line; there is no next "
     "place") {
   Setup setup;
-  setup.env.set("BCTRL_API_KEY", "bctrl_env_canary");
+  setup.login();
+  setup.dir.write(kProductionSecret, "bctrl_login_canary");
   auto const refused = [&](std::string const& path, std::string const& part) {
-    setup.sources.file = path;
-    auto const error = setup.error();
-    CAPTURE(error);
-    CHECK(contains(error, part));
-    CHECK(contains(error, path));
-    CHECK(!contains(error, "canary"));
+    for (auto* const named : {&setup.sources.flag_file, &setup.sources.file}) {
+      *named = path;
+      auto const error = setup.error();
+      named->clear();
+      CAPTURE(error);
+      CHECK(contains(error, part));
+      CHECK(contains(error, path));
+      CHECK(!contains(error, "canary"));
+    }
   };
   auto const& dir = setup.dir;
   refused(dir.write("group", "bctrl_canary", 0640), "(mode 0640); close it with: chmod 600");
@@ -125,10 +134,9 @@ TEST_CASE(
 TEST_CASE("key: a bad value elsewhere is an error too, without the value") {
   Setup setup;
   setup.env.set("BCTRL_API_KEY", "canary one");
-  CHECK(setup.error() ==
-        "environment BCTRL_API_KEY holds something that is not an API key: refused");
+  CHECK(setup.error() == "environment BCTRL_API_KEY holds something that is not an API key");
   std::istringstream input(std::string(1 << 20, 'x'));
-  setup.sources.file = "-";
+  setup.sources.flag_file = "-";
   setup.sources.input = &input;
   CHECK(contains(setup.error(), "standard input holds something that is not an API key"));
 }
@@ -145,6 +153,13 @@ TEST_CASE("key: without a key the error lists the places and the way out") {
   CHECK(contains(error, "--backend local"));
   CHECK(!contains(error, "\n"));
   CHECK(setup.find().error().is(Errc::not_found));
+}
+
+TEST_CASE("key: what one has to type stands at the end of its error, with nothing behind it") {
+  Setup setup;
+  CHECK(setup.error().ends_with("or use --backend local"));
+  setup.sources.file = setup.dir.write("key", "bctrl_canary", 0644);
+  CHECK(setup.error().ends_with("chmod 600 " + setup.sources.file));
 }
 
 TEST_CASE("key: the CLI's login") {

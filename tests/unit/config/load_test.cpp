@@ -57,6 +57,19 @@ TEST_CASE(
     CHECK(loaded.config.backend == Backend::cloud);
     CHECK(loaded.origins.of("backend").text() == "env BCTRL_API_KEY");
   }
+  SUBCASE("systemd's credential") {
+    Setup setup;
+    setup.env.set("CREDENTIALS_DIRECTORY", setup.dir / "cred");
+    CHECK(setup.good().config.backend == Backend::local);
+    auto const file = setup.dir.write("cred/api-key", "\n");
+    CHECK(setup.good().config.backend == Backend::local);
+    setup.dir.write("cred/api-key", "bctrl_canary\n");
+    auto const loaded = setup.good();
+    CHECK(loaded.config.backend == Backend::cloud);
+    CHECK(loaded.origins.of("backend").text() == file);
+    setup.flags.backend = "local";
+    CHECK(setup.good().config.backend == Backend::local);
+  }
   SUBCASE("an empty variable is none") {
     Setup setup;
     setup.env.set("BCTRL_API_KEY", "");
@@ -140,11 +153,29 @@ TEST_CASE("load: the base URL") {
   CHECK(origin() == "env BCTRL_API_URL");
   auto const path =
       setup.dir.write("etc.yaml", "version: 1\napi: {base_url: https://file.example}\n");
+  CHECK(url() == "https://one.example/v1");
+  CHECK(origin() == "env BCTRL_API_URL");
+  for (auto const* variable : {"BCTRL_API_URL", "BCTRL_BASE_URL", "BCTRL_API_BASE_URL"})
+    setup.env.set(variable, "");
   CHECK(url() == "https://file.example/v1");
   CHECK(origin() == path + ":2");
   setup.flags.base_url = "https://flag.example";
   CHECK(url() == "https://flag.example/v1");
   CHECK(origin() == "flag --api-url");
+}
+
+TEST_CASE("load: a port that was given by us counts where an upstream must not lead") {
+  Setup setup;
+  setup.flags.config =
+      setup.dir.write("c.yaml", "version: 1\nbridges: [{name: a, upstream: 'http://[::1]:9411'}]");
+  CHECK(contains(setup.errors(), "c.yaml:2:31: bridges[0].upstream: leads back to this daemon"));
+}
+
+TEST_CASE("load: a key in place of a key file is refused and not repeated") {
+  Setup setup;
+  setup.flags.key_file = "sk_live_canaryCanary";
+  CHECK(contains(setup.errors(), "--api-key-file: takes the path of a file"));
+  CHECK(!contains(setup.errors(), "canary"));
 }
 
 TEST_CASE("load: a base URL of the environment is judged only for the cloud") {
@@ -183,7 +214,8 @@ TEST_CASE("load: a named file that is missing is an error, also beside another o
   setup.dir.write("etc.yaml", "version: 1\n");
   setup.env.set("BCTRL_BRIDGE_CONFIG", setup.dir / "gone.yaml");
   CHECK(setup.errors() == "environment BCTRL_BRIDGE_CONFIG: read " + (setup.dir / "gone.yaml") +
-                              ": No such file or directory");
+                              ": No such file or directory; create it, the one line \"version: 1\" "
+                              "is enough");
   setup.flags.config = setup.dir.path();
   CHECK(setup.errors() == "--config: read " + setup.dir.path() + ": Is a directory");
 }

@@ -99,3 +99,30 @@ TEST_CASE("paths: a socket's path has room for 107 bytes") {
   CHECK(contains(long_one.error().text(),
                  "has 108 bytes, 107 fit; set XDG_RUNTIME_DIR to a shorter"));
 }
+
+TEST_CASE("paths: the system service is asked only where this user has no socket") {
+  TempDir const dir;
+  FakeEnv const env{{"XDG_RUNTIME_DIR", dir / "own"}};
+  auto const own = dir / "own/bctrl-bridge/control.sock";
+  auto const system = dir / "system/control.sock";
+  auto const found = [&] { return find_control_socket(env.get(), dir / "system"); };
+  CHECK(found().value() == own);
+  dir.write("system/control.sock", "");
+  CHECK(found().value() == system);
+  dir.write("own/bctrl-bridge/control.sock", "");
+  CHECK(found().value() == own);
+}
+
+TEST_CASE("paths: a system service that answers others only is told, with the way out") {
+  TempDir const dir;
+  dir.write("system/control.sock", "");
+  REQUIRE(::chmod((dir / "system").c_str(), 0) == 0);
+  FakeEnv const env{{"XDG_RUNTIME_DIR", "/nonexistent"}};
+  auto const us = ::geteuid();
+  REQUIRE((us != 0 || ::seteuid(12345) == 0));  // root may open everything
+  auto const found = find_control_socket(env.get(), dir / "system");
+  REQUIRE(::seteuid(us) == 0);
+  REQUIRE(::chmod((dir / "system").c_str(), 0700) == 0);
+  REQUIRE(!found);
+  CHECK(contains(found.error().text(), "put sudo before the command"));
+}

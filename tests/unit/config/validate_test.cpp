@@ -57,6 +57,23 @@ TEST_CASE("validate: the rules, each at the place of the value") {
        "f.yaml:3:15: local.port: the same port as service.port (default); choose another, or 0 for "
        "any free one"},
       {"that one is not in use", "backend: cloud\nlocal: {port: 9410}", ""},
+      {"its own upstream", "bridges: [{name: a, port: 9500, upstream: 'http://127.0.0.1:9500'}]",
+       "f.yaml:2:43: bridges[0].upstream: leads back to this daemon, to bridges[0].port "
+       "(f.yaml:2); name the port of another browser"},
+      {"the upstream is a bridge",
+       "bridges:\n  - {name: a, upstream: 'ws://LOCALHOST:9500/x?token=canary'}\n"
+       "  - {name: b, port: 9500}",
+       "f.yaml:3:25: bridges[0].upstream: leads back to this daemon, to bridges[1].port "
+       "(f.yaml:4); name the port of another browser"},
+      {"the upstream is below the service port",
+       "bridges: [{name: a, upstream: 'http://[::1]:9410/b/a'}]",
+       "f.yaml:2:31: bridges[0].upstream: leads back to this daemon, to service.port (default); "
+       "name the port of another browser"},
+      {"a port by the scheme alone", "bridges: [{name: a, port: 80, upstream: 'ws://localhost'}]",
+       "f.yaml:2:41: bridges[0].upstream: leads back to this daemon, to bridges[0].port "
+       "(f.yaml:2); name the port of another browser"},
+      {"the same port elsewhere",
+       "bridges: [{name: a, port: 9500, upstream: 'wss://cloud.example:9500'}]", ""},
       {"upstream in clear", "bridges: [{name: a, upstream: 'ws://cloud.example/x'}]",
        "f.yaml:2:31: bridges[0].upstream: would send its credentials in clear to another machine; "
        "use wss or "

@@ -99,6 +99,7 @@ TEST_CASE("control: unknown bridges, paths and verbs are errors with a code") {
   for (auto const& row : {
            Row{"GET", "/bridges/none", 404, "NO_SUCH_BRIDGE"},
            Row{"POST", "/bridges/none/up", 404, "NO_SUCH_BRIDGE"},
+           Row{"GET", "/bridges/a%20b%2Fup", 404, "NO_SUCH_BRIDGE"},
            Row{"GET", "/bridges/", 404, "NO_SUCH_BRIDGE"},
            Row{"GET", "/", 404, "NOT_FOUND"},
            Row{"POST", "/status", 404, "NOT_FOUND"},
@@ -113,6 +114,13 @@ TEST_CASE("control: unknown bridges, paths and verbs are errors with a code") {
     CHECK_FALSE(error.at("wayOut").get<std::string>().empty());
   }
   CHECK(bench.platform.calls.empty());
+}
+
+TEST_CASE("control: a name is percent-encoded on its way") {
+  DaemonBench bench;
+  CHECK(bench.control_json("GET", "/bridges/m%61in").at("name") == "main");
+  CHECK(bench.control_json("GET", "/bridges/a%20b", 404).at("error").at("message") ==
+        "no bridge is named \"a b\"");
 }
 
 TEST_CASE("control: bytes that are no UTF-8 do not break the status") {

@@ -104,6 +104,13 @@ TEST_CASE("failure: an API error keeps its request id, and the text has it once"
         "[AUTH] start the runtime: 401 auth.invalid_key: no such key (request req_7)");
 }
 
+TEST_CASE("failure: a browser that cannot be hosted is no trouble of the network") {
+  for (auto const* code :
+       {"runtime.host_unavailable", "run.browser_host_unavailable", "storage.unavailable"})
+    CHECK(failure_of(api_error(503, code, "the disk is full"), "start").code == "START_FAILED");
+  CHECK(failure_of(api_error(503, "api.unavailable", "down"), "start").code == "API_UNREACHABLE");
+}
+
 TEST_CASE("failure: what an API error holds of a secret is not shown") {
   Secret const secret("wss://cdp.test/run/0123456789abcdef");
   auto const error = api_error(500, "api.error", "no route to " + secret.reveal());

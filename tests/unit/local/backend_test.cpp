@@ -166,6 +166,15 @@ TEST_CASE("backend: bad bodies and queries name the field") {
   });
 }
 
+TEST_CASE("backend: a body beyond the limit is refused in the contract's shape") {
+  with_fake([](Scene& scene) -> awaitable<void> {
+    auto const reply =
+        co_await scene.api.send("POST", "/v1/runtimes", std::string((1 << 20) + 1, ' '));
+    CHECK(reply.status == 413);
+    CHECK(reply.code() == "request.invalid");
+  });
+}
+
 TEST_CASE("backend: lists are walked to the end by cursors") {
   with_fake([](Scene& scene) -> awaitable<void> {
     auto& api = scene.api;
@@ -479,6 +488,7 @@ TEST_CASE("backend: the browser gets our flags, a clean environment and the aske
       CHECK(words.find(word) != std::string::npos);
     CHECK((words.find("--no-sandbox") != std::string::npos) == (geteuid() == 0));
     CHECK(fake.browser.environment().find("canary") == std::string::npos);
+    CHECK(fake.browser.environment().find("BREAKPAD_DUMP_LOCATION=") != std::string::npos);
   });
   unsetenv("BCTRL_API_KEY");
 }
@@ -569,6 +579,41 @@ TEST_CASE("backend: without Chromium the error says how to get it") {
   CHECK(none.error().text().find("sudo apt-get install chromium") != std::string::npos);
   REQUIRE(wrong.has_error());
   CHECK(wrong.error().text().find("/nonexistent/chrome") != std::string::npos);
+}
+
+TEST_CASE("backend: a program that is no Chromium is refused at the start, with the way out") {
+  for (std::string const program : {"/bin/cat", "/bin/false"}) {
+    CAPTURE(program);
+    BackendOptions options;
+    options.chromium = program;
+    net::Loop loop;
+    auto const backend = Backend::open(loop, options).value();
+    auto const started = [](Backend& it) -> awaitable<void> {
+      auto const begun = co_await it.start();
+      co_await it.stop();
+      REQUIRE(begun.has_error());
+      CHECK(begun.error().is(Errc::not_found));
+      CHECK(begun.error().text().find("/bin/") == 0);
+      CHECK(begun.error().text().ends_with("sudo apt-get install chromium"));
+    };
+    run(loop, started(*backend));
+  }
+}
+
+TEST_CASE("backend: a state directory in use is an error that names who uses it") {
+  TemporaryDirectory state;
+  net::Loop loop;
+  FakeBrowser const browser("exit 1");
+  BackendOptions options;
+  options.chromium = browser.program();
+  options.state = state.path();
+  auto const first = Backend::open(loop, options);
+  REQUIRE(first.has_value());
+  auto const second = Backend::open(loop, options);
+  REQUIRE(second.has_error());
+  CHECK(second.error().code == boost::system::errc::resource_unavailable_try_again);
+  CHECK(second.error().text() ==
+        fmt::format("{} is in use by process {}", state.path().string(), getpid()));
 }
 
 TEST_CASE("backend: a taken port is an error") {

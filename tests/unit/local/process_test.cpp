@@ -91,6 +91,19 @@ TEST_CASE("process: our secrets and systemd's variables are not inherited") {
     unsetenv(name);
 }
 
+TEST_CASE("process: a variable of ours takes the place of an inherited one") {
+  net::Loop loop;
+  setenv("BRIDGE_TEST_HOME", "theirs", 1);
+  std::vector<std::string> const script{"-c", "env | grep ^BRIDGE_TEST_ | sort"};
+  auto const process =
+      Process::spawn(loop, "/bin/sh", script, {"BRIDGE_TEST_HOME=ours", "BRIDGE_TEST_X=1"}).value();
+  test::run(loop, [](Process& p) -> awaitable<void> {
+    auto const text = co_await output_of(p);
+    CHECK(text == "BRIDGE_TEST_HOME=ours\nBRIDGE_TEST_X=1\n");
+  }(*process));
+  unsetenv("BRIDGE_TEST_HOME");
+}
+
 TEST_CASE("process: a program that cannot be executed says so") {
   std::cout.flush();  // ThreadSanitizer's _exit() writes out what the child inherits of it
   net::Loop loop;
