@@ -15,7 +15,8 @@ const evaluate = async (cdp, expression, sessionId) =>
 async function openPage(cdp, url, browserContextId = undefined) {
   const { targetId } = await cdp.send('Target.createTarget', { url, browserContextId });
   const { sessionId } = await cdp.send('Target.attachToTarget', { targetId, flatten: true });
-  await eventually(async () => assert.equal(await evaluate(cdp, 'document.readyState', sessionId), 'complete'));
+  // A new page is a finished about:blank before it is what was asked for.
+  await eventually(async () => assert.equal(await evaluate(cdp, 'document.readyState + " " + location', sessionId), `complete ${url}`));
   return { targetId, sessionId };
 }
 

@@ -10,7 +10,7 @@ const JS = {
   '/outer.js': 'inner = new Worker("/inner.js", { name: "inner" })',
   '/inner.js': 'onmessage = () => {}',
   '/shared.js': 'onconnect = () => {}',
-  '/service.js': 'onfetch = () => {}',
+  '/service.js': 'onfetch = () => {}; onmessage = (event) => event.waitUntil(new Promise(() => {}))', // is not stopped then
 };
 
 /**
