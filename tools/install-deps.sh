@@ -6,7 +6,7 @@ packages=(
   g++ cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   libyaml-cpp-dev doctest-dev libcli11-dev libsqlite3-dev libsimdjson-dev
-  chromium curl git systemd python3 openssl ca-certificates
+  chromium chromium-driver curl git systemd python3 openssl ca-certificates
 )
 # A Node.js from elsewhere serves as well as Debian's.
 command -v node >/dev/null || packages+=(nodejs)

@@ -3,48 +3,15 @@ import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import puppeteer from 'puppeteer-core';
 import { Cdp } from './lib/cdp.mjs';
+import { attach as playwrightClient } from './lib/clients/playwright.mjs';
+import { attach as puppeteerClient } from './lib/clients/puppeteer.mjs';
 import { Daemon } from './lib/daemon.mjs';
 import { eventually, soon } from './lib/eventually.mjs';
+import { inventory } from './lib/inventory.mjs';
 import { pngSize, servePages } from './lib/pages.mjs';
 
 const ROUNDS = Number(process.env.E2E_ROUNDS ?? 20); // fewer under a sanitizer
 const SIZE = { width: 640, height: 480 };
-
-// Each client in a context of its own, as three strangers would. All have the same verbs: what a round does reads the
-// same for each of them.
-
-async function playwright(address, site) {
-  const browser = await chromium.connectOverCDP(address);
-  const context = await browser.newContext({ viewport: SIZE });
-  const page = await context.newPage();
-  await page.goto(site);
-  return {
-    name: `Playwright at ${address}`,
-    click: () => page.click('#more'),
-    count: async () => Number(await page.textContent('#count')),
-    title: () => page.title(),
-    screenshot: () => page.screenshot(),
-    leave: () => browser.close(),
-  };
-}
-
-async function puppeteerClient(options, site) {
-  const browser = await puppeteer.connect({ ...options, defaultViewport: SIZE });
-  const context = await browser.createBrowserContext();
-  const page = await context.newPage();
-  await page.goto(site);
-  return {
-    name: `Puppeteer at ${Object.values(options)}`,
-    click: () => page.click('#more'),
-    count: () => page.$eval('#count', (output) => Number(output.textContent)),
-    title: () => page.title(),
-    screenshot: () => page.screenshot(),
-    leave: async () => {
-      await context.close(); // disconnecting leaves it open, as with Chromium itself
-      await browser.disconnect();
-    },
-  };
-}
 
 /** Clicks `times` more and sees each of them. */
 async function use(client, times) {
@@ -54,34 +21,17 @@ async function use(client, times) {
   assert.equal(await client.title(), 'Bridge test page', client.name);
 }
 
-async function oneConnection(daemon) {
-  const { starts, cdpConnections, cdpConnectionsTotal } = await daemon.counts();
-  assert.deepEqual(
-    { starts, cdpConnections, cdpConnectionsTotal },
-    { starts: 1, cdpConnections: 1, cdpConnectionsTotal: 1 },
-  );
-}
-
-/** Everything that Chromium has, with all kinds of targets, and who is attached: what a leak would show up in. */
-async function inventory(daemon) {
-  const cdp = await Cdp.connect(daemon.ws);
-  const { targetInfos } = await cdp.send('Target.getTargets', { filter: [{}] });
-  const { browserContextIds } = await cdp.send('Target.getBrowserContexts');
-  await cdp.close();
-  const rows = targetInfos.map(({ type, url, attached }) => `${type} ${url} ${attached ? 'attached' : ''}`).sort();
-  return { rows, contexts: browserContextIds.length };
-}
-
 async function round(daemon, site, turn) {
+  // Each in a context of its own, as three strangers would.
   const clients = await Promise.all([
-    playwright(daemon.http, site),
-    puppeteerClient({ browserURL: daemon.http }, site),
-    puppeteerClient({ browserWSEndpoint: daemon.ws }, site),
+    playwrightClient({ address: daemon.http, site, viewport: SIZE }),
+    puppeteerClient({ address: daemon.http, site, viewport: SIZE }),
+    puppeteerClient({ address: daemon.ws, site, viewport: SIZE }),
   ]);
   await Promise.all(clients.map((client) => use(client, 3)));
   for (const client of clients) assert.deepEqual(pngSize(await client.screenshot()), SIZE, client.name);
   assert.equal((await daemon.bridge()).clients, 3);
-  await oneConnection(daemon);
+  await daemon.oneConnection();
 
   // They leave one after another, each round another one first; the others do not notice.
   for (let i = 0; i < turn % 3; ++i) clients.push(clients.shift());
@@ -89,7 +39,7 @@ async function round(daemon, site, turn) {
     await clients.shift().leave();
     await Promise.all(clients.map((client) => use(client, 1)));
     await eventually(async () => assert.equal((await daemon.bridge()).clients, clients.length));
-    await oneConnection(daemon);
+    await daemon.oneConnection();
   }
 }
 
@@ -107,7 +57,7 @@ test(`Playwright and both forms of Puppeteer share one runtime, ${ROUNDS} rounds
 
   await eventually(async () => assert.deepEqual(await inventory(daemon), before));
   assert.equal((await daemon.quiet()).targets, targets, 'no target is left');
-  await oneConnection(daemon);
+  await daemon.oneConnection();
   await daemon.stop();
 });
 

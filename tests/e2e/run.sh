@@ -18,4 +18,5 @@ if [ ! -x "$BCTRL_BRIDGE_BIN" ]; then
   exit 1
 fi
 # A test that hangs is ended by node, which still runs its clean-up; CTest's own limit would leave daemons behind.
-exec "$node" --test --test-reporter=spec --test-timeout=240000 "$@"
+limit=$((220 + ${TOGETHER_SECONDS:-20}))
+exec "$node" --test --test-reporter=spec --test-timeout=${limit}000 "$@"

@@ -14,11 +14,11 @@ const FLAGS = [
 
 /** A browser that nobody but the test started, with a debugging port: a fixed upstream. */
 export class Chromium {
-  static async start(t, { port = 0 } = {}) {
+  static async start(t, { port = 0, flags = [] } = {}) {
     const sandbox = new Sandbox(t);
     const unsandboxed = process.getuid() === 0 ? ['--no-sandbox'] : [];
     const own = [`--remote-debugging-port=${port}`, `--user-data-dir=${sandbox.dir}/profile`, ...unsandboxed];
-    const program = sandbox.start('/usr/bin/chromium', [...FLAGS, ...own, 'about:blank']);
+    const program = sandbox.start('/usr/bin/chromium', [...FLAGS, ...flags, ...own, 'about:blank']);
     const ws = await eventually(
       () => {
         const found = /DevTools listening on (ws:\S+)/.exec(program.stderr);

@@ -105,6 +105,15 @@ export class Daemon {
     return body.runtimes[0];
   }
 
+  /** However many clients there are and were: the runtime was started once and is connected to once. */
+  async oneConnection() {
+    const { starts, cdpConnections, cdpConnectionsTotal } = await this.counts();
+    assert.deepEqual(
+      { starts, cdpConnections, cdpConnectionsTotal },
+      { starts: 1, cdpConnections: 1, cdpConnectionsTotal: 1 },
+    );
+  }
+
   /** Notes the addresses that lead past the lock, so that the sandbox looks for them in every log. */
   async #learnSecrets() {
     const { bridges } = await this.status();

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Chromium } from './lib/chromium.mjs';
+import { Client } from './lib/clients.mjs';
+import { Daemon } from './lib/daemon.mjs';
+import { eventually } from './lib/eventually.mjs';
+import { inventory } from './lib/inventory.mjs';
+import { servePages } from './lib/pages.mjs';
+
+const KINDS = [
+  ['playwright', 'Playwright', ['http', 'ws']],
+  ['puppeteer', 'Puppeteer', ['http', 'ws']],
+  ['cri', 'chrome-remote-interface', ['http']],
+  ['chromedriver', 'chromedriver, driven by Selenium,', ['http']],
+  ['devtoolsmcp', 'chrome-devtools-mcp', ['http', 'ws']],
+  ['playwrightmcp', '@playwright/mcp', ['http']],
+  ['frontend', 'the DevTools front end', ['http']],
+  ['websocket', 'a plain WebSocket', ['ws']],
+];
+
+test('every kind of client works alone and leaves nothing behind', async (t) => {
+  const site = await servePages(t);
+  const other = await Chromium.start(t);
+  const daemon = await Daemon.start(t);
+  await daemon.ask('up', 'main');
+
+  for (const [kind, name, forms] of KINDS)
+    for (const form of forms)
+      await t.test(`${name} attaches by the ${form} address, clicks, reads and leaves`, async (t) => {
+        const before = await inventory(daemon);
+        const given = { address: daemon[form], site, browser: other.ws };
+        const client = await Client.start(t, daemon.sandbox, kind, given);
+        assert.notEqual((await daemon.bridge()).clients, 0);
+        await client.works(1);
+        await client.leave();
+        await daemon.quiet();
+        await eventually(async () => assert.deepEqual((await inventory(daemon)).rows, before.rows));
+      });
+
+  await daemon.oneConnection();
+  await daemon.quiet();
+  await other.kill();
+  await daemon.stop();
+});
