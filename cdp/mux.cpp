@@ -221,20 +221,20 @@ void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
 
 // The tree changes before the client hears of it: its next command may already name the child.
 bool Mux::take_note(std::string_view method, Session& session, std::string_view frame) {
-  bool const attached = method == "Target.attachedToTarget";
+  bool const attach = method == "Target.attachedToTarget";
   bool const told = method == "Target.targetCreated" || method == "Target.targetInfoChanged";
-  bool const detached = method == "Target.detachedFromTarget";
+  bool const detach = method == "Target.detachedFromTarget";
   bool const paused = method == "Fetch.requestPaused";
-  if (!attached && !told && !detached && !paused) return true;
+  if (!attach && !told && !detach && !paused) return true;
 
   auto const params = find_member(frame, "params").value_or("{}");
-  if (attached || told) {
+  if (attach || told) {
     bool const hidden = is_orphan(find_member(params, "targetInfo").value_or("{}"));
-    if (attached && hidden) {
+    if (attach && hidden) {
       auto const named = find_member(params, "sessionId").value_or("\"\"");
       call_on(session.id, "Target.detachFromTarget", fmt::format("{{\"sessionId\":{}}}", named),
               [](Answer const&) {});
-    } else if (attached) {
+    } else if (attach) {
       adopt_child(session, params);
     }
     return !hidden;
