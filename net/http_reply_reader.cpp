@@ -77,6 +77,8 @@ awaitable<Result<ReplyHead>> read_reply(ByteStream& bytes, std::string& leftover
     }
     if (*done) break;
 
+    // Beast 1.81 limits neither the line before a chunk nor what stands behind the last.
+    if (leftover.size() > kHeadMax) co_return parse_error(http::error::header_limit);
     auto const chunk = co_await bytes.receive();
     if (chunk) {
       begun = true;

@@ -53,6 +53,11 @@ awaitable<Result<HttpRequest>> HttpRequestReader::read() {
     }
     if (parser.is_done()) break;
     if (used > 0 && !buffer_.empty() && !ec) continue;  // a chunk at a time
+    // Beast 1.81 limits neither the line before a chunk nor what stands behind the last.
+    if (buffer_.size() > header_max_) {
+      why_ = explain(http::error::header_limit);
+      co_return Error(Errc::bad_message, "HTTP request");
+    }
     auto const got = co_await bytes_.receive();
     if (!got) co_return got.error();
     buffer_.append(got->data(), got->size());
