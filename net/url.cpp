@@ -124,7 +124,10 @@ Result<Url> parse_url(std::string_view text) {
     return bad("the address is not http, https, ws or wss");
   url.host = to_lower(parsed->host_address());
   if (url.host.empty()) return bad("the address has no host");
-  if (has_blank_or_control(url.host) || url.host.find_first_of("/?#@[]\\") != std::string::npos)
+  // Boost decodes escapes; what is no name and no address then would not survive text().
+  bool const is_name = parsed->host_type() == boost::urls::host_type::name;
+  if (parsed->host_type() == boost::urls::host_type::ipvfuture ||
+      (is_name && !std::all_of(url.host.begin(), url.host.end(), is_unreserved)))
     return bad("the address has a malformed host");
   bool const port_given = parsed->has_port() && !parsed->port().empty();
   url.port = port_given ? parsed->port_number() : default_port(url.scheme);

@@ -112,6 +112,7 @@ TEST_CASE("http_request_reader: what is no request is bad, and says how") {
 TEST_CASE("http_request_reader: a request cut short is no bad message") {
   CHECK(reads("GET / HTTP/1.1\r\nHost") == Seen{"cut short"});
   CHECK(reads("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nabc") == Seen{"cut short"});
+  CHECK(reads("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n") == Seen{"cut short"});
   CHECK(reads("") == Seen{"end"});
 }
 

@@ -47,7 +47,8 @@ TEST_CASE("url: what cannot be reached is refused without quoting it") {
        {"", "host.example", "ftp://host.example/", "http://", "http:///secret", "http://:80/secret",
         "http://host.example:65536/secret", "http://host.example:0/secret", "http://h:x/secret",
         "http://host.example/a secret", "http://host.example/secret\r\nHost: x",
-        "http://ho%20st/secret", "http://[::1/secret", "http://a%2Fsecret@/",
+        "http://ho%20st/secret", "http://a%25b/secret", "http://a%3Ab/secret",
+        "http://%C3%A9/secret", "http://[v1.a]/secret", "http://[::1/secret", "http://a%2Fsecret@/",
         "javascript:secret"}) {
     CAPTURE(std::string(text));
     auto const url = parse_url(text);
