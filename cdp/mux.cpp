@@ -18,6 +18,10 @@ std::string member_text(std::string_view object, std::string_view key) {
   return raw ? decode_string(*raw) : std::string();
 }
 
+std::string session_params(std::string_view session) {
+  return fmt::format("{{\"sessionId\":{}}}", encode_string(session));
+}
+
 // A context disposed while its service worker starts leaves a target without a context. Playwright
 // cannot attach to a browser that has one, and a session keeps it alive.
 bool is_orphan(std::string_view target_info) {
@@ -43,8 +47,7 @@ void Mux::call_on(std::string_view session, std::string_view method, std::string
                   OnAnswer answer) {
   auto const id = pending_.add({kOurselves, 0, 0});
   calls_.emplace(id, std::move(answer));
-  auto const member =
-      session.empty() ? std::string() : fmt::format(",\"sessionId\":\"{}\"", session);
+  auto const member = session.empty() ? std::string() : ",\"sessionId\":" + encode_string(session);
   auto const text =
       fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}{}}}", id, method, params, member);
   out_.to_upstream(Spliced(text));
@@ -59,8 +62,7 @@ void Mux::join(ClientId who, std::string_view target, OnAnswer joined) {
     auto const client = clients_.find(who);
     if (client == clients_.end()) {  // left meanwhile: nobody owns the new session
       if (!session.empty())
-        call("Target.detachFromTarget", fmt::format("{{\"sessionId\":\"{}\"}}", session),
-             [](Answer const&) {});
+        call("Target.detachFromTarget", session_params(session), [](Answer const&) {});
       return;
     }
     if (!answer.ok() || session.empty()) {
@@ -87,10 +89,8 @@ void Mux::leave(ClientId who) {
   if (client == clients_.end()) return;
   auto* root = client->second.root;
   clients_.erase(client);
-  pending_.purge([who](Pending const& entry) { return entry.client == who; },
-                 [](std::int32_t, Pending const&) {});
   if (root == nullptr) return;
-  auto const params = fmt::format("{{\"sessionId\":\"{}\"}}", root->id);
+  auto const params = session_params(root->id);
   drop_tree(*root);
   call("Target.detachFromTarget", params, [](Answer const&) {});
   set_again(std::exchange(to_set_again_, {}));
@@ -231,9 +231,8 @@ bool Mux::take_note(std::string_view method, Session& session, std::string_view 
   if (attach || told) {
     bool const hidden = is_orphan(find_member(params, "targetInfo").value_or("{}"));
     if (attach && hidden) {
-      auto const named = find_member(params, "sessionId").value_or("\"\"");
-      call_on(session.id, "Target.detachFromTarget", fmt::format("{{\"sessionId\":{}}}", named),
-              [](Answer const&) {});
+      auto const orphan = session_params(member_text(params, "sessionId"));
+      call_on(session.id, "Target.detachFromTarget", orphan, [](Answer const&) {});
     } else if (attach) {
       adopt_child(session, params);
     }

@@ -1,8 +1,8 @@
 #include "cdp/sessions.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+
+#include "cdp/json_scan.hpp"
 
 namespace bridge::cdp {
 
@@ -20,7 +20,7 @@ Session* Sessions::add(std::string_view id, ClientId client, Session* parent,
   session->client = client;
   session->target = target;
   session->parent = parent;
-  session->member = fmt::format(",\"sessionId\":\"{}\"", id);
+  session->member = ",\"sessionId\":" + encode_string(id);
   auto* out = session.get();
   if (parent != nullptr) parent->children.push_back(out);
   all_.emplace(std::string(id), std::move(session));
@@ -41,13 +41,16 @@ std::string_view Sessions::child_id(std::uint64_t number) const {
 
 void Sessions::remove_tree(Session& top, std::function<void(Session const&)> const& each) {
   if (top.parent != nullptr) std::erase(top.parent->children, &top);
-  remove_below(top, each);
-}
-
-void Sessions::remove_below(Session& top, std::function<void(Session const&)> const& each) {
-  for (auto* child : top.children) remove_below(*child, each);
-  each(top);
-  all_.erase(all_.find(std::string_view(top.id)));
+  // Without recursion: a client may nest sessions as deep as it likes.
+  std::vector<Session*> tree{&top};
+  for (std::size_t i = 0; i < tree.size(); ++i) {
+    auto const& children = tree[i]->children;
+    tree.insert(tree.end(), children.begin(), children.end());
+  }
+  for (auto at = tree.rbegin(); at != tree.rend(); ++at) {
+    each(**at);
+    all_.erase(all_.find(std::string_view((*at)->id)));
+  }
 }
 
 }  // namespace bridge::cdp

@@ -49,7 +49,6 @@ class Sessions {
       return std::hash<std::string_view>{}(text);
     }
   };
-  void remove_below(Session& top, std::function<void(Session const&)> const& each);
 
   std::unordered_map<std::string, std::unique_ptr<Session>, Hash, std::equal_to<>> all_;
   std::uint64_t last_number_ = 0;

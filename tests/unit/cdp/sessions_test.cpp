@@ -67,6 +67,23 @@ TEST_CASE("sessions: removing one removes its subtree, children first, and nothi
   CHECK(sessions.size() == 1);
 }
 
+TEST_CASE("sessions: a tree of any depth goes without taking the stack along") {
+  constexpr int kDepth = 300'000;
+  Sessions sessions;
+  auto* top = sessions.add("0", kAnn, nullptr, "T");
+  auto* parent = top;
+  for (int i = 1; i < kDepth; ++i) parent = sessions.add(std::to_string(i), kAnn, parent, "T");
+  int seen = 0;
+  sessions.remove_tree(*top, [&](Session const&) { ++seen; });
+  CHECK(seen == kDepth);
+  CHECK(sessions.size() == 0);
+}
+
+TEST_CASE("sessions: an id that is no plain text is escaped in its member") {
+  Sessions sessions;
+  CHECK(sessions.add("a\"b", kAnn, nullptr, "T")->member == R"(,"sessionId":"a\"b")");
+}
+
 TEST_CASE("sessions: a child is named for its owner, a root is not") {
   Sessions sessions;
   auto* root = sessions.add("root", kAnn, nullptr, "");
