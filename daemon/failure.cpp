@@ -60,6 +60,12 @@ constexpr std::array kKinds{
         503, exit_code::unavailable},
 };
 
+// The platform is there and says so; what it lacks is a browser, or room for one.
+bool cannot_host(std::string_view code) {
+  return code == "runtime.host_unavailable" || code == "run.browser_host_unavailable" ||
+         code == "storage.unavailable";
+}
+
 }  // namespace
 
 std::span<FailureKind const> failure_kinds() {
@@ -84,16 +90,6 @@ std::string Failure::text() const {
   if (!request_id.empty()) out += fmt::format(" (request {})", request_id);
   return out;
 }
-
-namespace {
-
-// The platform is there and says so; what it lacks is a browser, or room for one.
-bool cannot_host(std::string_view code) {
-  return code == "runtime.host_unavailable" || code == "run.browser_host_unavailable" ||
-         code == "storage.unavailable";
-}
-
-}  // namespace
 
 Failure failure_of(api::ApiError const& error, std::string_view doing) {
   std::string_view code = "START_FAILED";

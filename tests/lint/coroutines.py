@@ -100,7 +100,7 @@ def self_test():
         ("net/a.cpp", 'auto x = R"(std::thread "detached)"; int n = 1\'000;'),
         ("net/a.cpp", "on_detached(std::thread::id());"),
         ("daemon/embedded.cpp", "std::thread t(f);"),
-        ("docs/a.md", "/home/u/x, ./work/x, ~/work/x, https://example.com/work/x"),
+        ("docs/a.md", "/home/u/x, ./src/x, ~/src/x, https://example.com/src/x"),
     ]
     for cases, expected in ((wrong, True), (right, False)):
         for path, text in cases:
