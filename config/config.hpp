@@ -19,6 +19,9 @@ enum class Backend { local, cloud };
 enum class Start { attach, boot };
 /// What happens to a runtime that we started when the daemon ends.
 enum class OnExit { stop, keep };
+/// What keeps a quiet connection to the runtime open: a WebSocket ping alone, or with it a CDP
+/// command, for a proxy on the way that takes pings for silence.
+enum class KeepAlive { ping, command };
 
 /// The REST API of the cloud. Not used with the local backend.
 struct Api {
@@ -73,6 +76,7 @@ struct Bridge {
   Start start = Start::attach;
   OnExit on_exit = OnExit::stop;
   Duration attach_timeout = std::chrono::seconds(60);
+  KeepAlive keep_alive = KeepAlive::ping;
   std::vector<std::string>
       allowed_hosts;  ///< Host names besides IP literals, localhost and *.localhost
   std::vector<std::string> allowed_origins{"devtools://devtools"};

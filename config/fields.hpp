@@ -71,6 +71,7 @@ void each_field(S& bridge, Visit&& visit) {
   visit("start", bridge.start);
   visit("on_exit", bridge.on_exit);
   visit("attach_timeout", bridge.attach_timeout);
+  visit("keep_alive", bridge.keep_alive);
   visit("allowed_hosts", bridge.allowed_hosts);
   visit("allowed_origins", bridge.allowed_origins);
   visit("limits", bridge.limits);

@@ -36,6 +36,8 @@ inline constexpr std::array kStarts{Choice<Start>{"attach", Start::attach},
                                     Choice<Start>{"boot", Start::boot}};
 inline constexpr std::array kOnExits{Choice<OnExit>{"stop", OnExit::stop},
                                      Choice<OnExit>{"keep", OnExit::keep}};
+inline constexpr std::array kKeepAlives{Choice<KeepAlive>{"ping", KeepAlive::ping},
+                                        Choice<KeepAlive>{"command", KeepAlive::command}};
 inline constexpr std::array kLogLevels{
     Choice<LogLevel>{"trace", LogLevel::trace}, Choice<LogLevel>{"debug", LogLevel::debug},
     Choice<LogLevel>{"info", LogLevel::info},   Choice<LogLevel>{"warn", LogLevel::warn},
@@ -53,6 +55,9 @@ constexpr auto const& choices(Start) {
 }
 constexpr auto const& choices(OnExit) {
   return kOnExits;
+}
+constexpr auto const& choices(KeepAlive) {
+  return kKeepAlives;
 }
 constexpr auto const& choices(LogLevel) {
   return kLogLevels;

@@ -204,6 +204,8 @@ awaitable<std::string> Bridge::heartbeat() {
       why = "the runtime has fallen silent";
     } else {
       upstream_->ping();
+      if (config_.keep_alive == config::KeepAlive::command)
+        mux_->call("Browser.getVersion", "{}", [](cdp::Mux::Answer const&) {});
     }
   }
   upstream_->abort();

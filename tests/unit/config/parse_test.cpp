@@ -31,6 +31,7 @@ bridges:
     start: boot
     on_exit: keep
     attach_timeout: 1h
+    keep_alive: command
     allowed_hosts: [bridge.internal]
     allowed_origins: []
     limits: {client_message: 1MiB, client_queue: 2MiB, upstream_message: 3MiB,
@@ -70,6 +71,7 @@ bridges:
   CHECK(a.start == Start::boot);
   CHECK(a.on_exit == OnExit::keep);
   CHECK(a.attach_timeout == 1h);
+  CHECK(a.keep_alive == KeepAlive::command);
   CHECK(a.allowed_hosts == std::vector<std::string>{"bridge.internal"});
   CHECK(a.allowed_origins.empty());
   CHECK(a.limits.client_message == 1U << 20);
@@ -82,9 +84,9 @@ bridges:
   CHECK(!config.bridges[1].port);
   CHECK(config.bridges[2].runtime->name == "main");
   CHECK(config.bridges[3].upstream->reveal() == "wss://host/secret");
-  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:27");
+  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:28");
   CHECK(read.origins.of("api.key_file").place() == "f.yaml:5:13");
-  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:31:14");
+  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:32:14");
   CHECK(read.origins.of("bridges[1].port").text() == "default");
 }
 

@@ -134,8 +134,23 @@ TEST_CASE("bridge: pings keep a quiet connection") {
   auto& client = bench.join();
   auto const begin = Clock::now();
   bench.until("many pings passed", [&] { return Clock::now() - begin > 30ms; });
+  CHECK(bench.upstream.count("Browser.getVersion") == 1);
   CHECK(bench.bridge.state() == BridgeState::live);
   CHECK_FALSE(client.ended());
+}
+
+TEST_CASE("bridge: keep_alive: command sends a command besides, which no client sees") {
+  auto config = bridge_config();
+  config.keep_alive = config::KeepAlive::command;
+  Bridge::Timing timing;
+  timing.ping_every = 1ms;
+  Bench bench(config, timing);
+  auto& client = bench.join();
+  auto const before = bench.upstream.count("Browser.getVersion");
+  bench.until("commands have come",
+              [&] { return bench.upstream.count("Browser.getVersion") > before + 5; });
+  CHECK(client.received.empty());
+  CHECK(bench.bridge.state() == BridgeState::live);
 }
 
 TEST_CASE("bridge: a client that does not take its farewell does not hold the bridge up") {
