@@ -42,10 +42,12 @@ std::string_view Sessions::child_id(std::uint64_t number) const {
 void Sessions::remove_tree(Session& top, std::function<void(Session const&)> const& each) {
   if (top.parent != nullptr) std::erase(top.parent->children, &top);
   // Without recursion: a client may nest sessions as deep as it likes.
-  std::vector<Session*> tree{&top};
-  for (std::size_t i = 0; i < tree.size(); ++i) {
-    auto const& children = tree[i]->children;
-    tree.insert(tree.end(), children.begin(), children.end());
+  std::vector<Session*> open{&top};
+  std::vector<Session*> tree;  // each before what is below it, the last child first
+  while (!open.empty()) {
+    auto* session = tree.emplace_back(open.back());
+    open.pop_back();
+    open.insert(open.end(), session->children.begin(), session->children.end());
   }
   for (auto at = tree.rbegin(); at != tree.rend(); ++at) {
     each(**at);
