@@ -34,8 +34,9 @@ export class Client {
   }
 
   /** So many rounds more. */
-  works(rounds) {
-    return this.#says(`round ${this.rounds + rounds}`);
+  async works(rounds) {
+    const from = this.rounds;
+    for (let round = 1; round <= rounds; ++round) await this.#says(`round ${from + round}`);
   }
 
   get rounds() {

@@ -8,9 +8,12 @@ const ALONE = ['--no-usage-statistics', '--no-performance-crux'];
 export async function attach({ address, site }) {
   const at = address.startsWith('ws') ? '--wsEndpoint' : '--browserUrl';
   const mcp = await Mcp.start(SERVER, [at, address, ...ALONE], { CHROME_DEVTOOLS_MCP_NO_UPDATE_CHECKS: '1' });
-  const { text } = await mcp.call('new_page', { url: site, isolatedContext: 'mine' });
-  const [, page] = /^(\d+): .*\[selected\]/m.exec(text);
-  const pageId = Number(page);
+  let pageId;
+  const open = async () => {
+    const { text } = await mcp.call('new_page', { url: site, isolatedContext: 'mine' });
+    pageId = Number(/^(\d+): .*\[selected\]/m.exec(text)[1]);
+  };
+  await open();
 
   const evaluate = async (expression) => {
     const args = { pageId, function: `() => ${expression}`, waitForStableDom: false };
@@ -18,6 +21,7 @@ export async function attach({ address, site }) {
     return JSON.parse(/```json\n(.*)\n```/.exec(answer.text)[1]);
   };
   return {
+    open,
     click: async () => {
       const snapshot = await mcp.call('take_snapshot', { pageId });
       const [, uid] = /uid=(\S+) button "more"/.exec(snapshot.text);

@@ -19,7 +19,17 @@ const LOOK = `
 
 /** The DevTools front end, as a page of another browser; `browser` is where that one is driven from. */
 export async function attach({ address, site, browser }) {
-  const { id, webSocketDebuggerUrl } = await (await fetch(`${address}/json/new?${site}`, { method: 'PUT' })).json();
+  const page = await (await fetch(`${address}/json/new?${site}`, { method: 'PUT' })).json();
+  const client = await inspect(page, browser);
+  const leave = async () => {
+    await client.leave();
+    await fetch(`${address}/json/close/${page.id}`);
+  };
+  return { ...client, leave };
+}
+
+/** The same on a page that is there already, as /json/list shows it. */
+export async function inspect({ webSocketDebuggerUrl }, browser) {
   const cdp = await Cdp.connect(browser);
   const url = `devtools://devtools/bundled/inspector.html?${webSocketDebuggerUrl.replace('://', '=')}`;
   const { targetId } = await cdp.send('Target.createTarget', { url });
@@ -73,7 +83,6 @@ export async function attach({ address, site, browser }) {
     leave: async () => {
       await cdp.send('Target.closeTarget', { targetId });
       await cdp.close();
-      await fetch(`${address}/json/close/${id}`);
     },
   };
 }

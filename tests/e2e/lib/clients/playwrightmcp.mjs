@@ -7,13 +7,15 @@ const SERVER = fileURLToPath(new URL('cli.js', import.meta.resolve('@playwright/
 export async function attach({ address, site }) {
   // Not isolated it would take the first page there is, which may be somebody else's.
   const mcp = await Mcp.start(SERVER, ['--cdp-endpoint', address, '--isolated', '--timeout-settle', '0']);
-  await mcp.call('browser_navigate', { url: site });
+  const open = () => mcp.call('browser_navigate', { url: site });
+  await open();
 
   const evaluate = async (expression) => {
     const { text } = await mcp.call('browser_evaluate', { function: `() => ${expression}` });
     return JSON.parse(/### Result\n(.*)\n/.exec(text)[1]);
   };
   return {
+    open,
     click: () => mcp.call('browser_click', { target: '#more' }),
     count: () => evaluate('Number(count.textContent)'),
     title: () => evaluate('document.title'),
