@@ -2,8 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/asio/ip/address.hpp>
-#include <boost/beast/core/string.hpp>
 #include <charconv>
 #include <string>
 
@@ -16,6 +17,14 @@ bool is_port(std::string_view text) {
   unsigned value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value);
   return value <= 65535;
+}
+
+// "evil.example/.localhost" ends like a local name, and system calls stop at a NUL.
+bool is_plain(std::string_view authority) {
+  return std::all_of(authority.begin(), authority.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-_.~:[]").find(c) != std::string_view::npos;
+  });
 }
 
 bool is_address(std::string_view host) {
@@ -39,6 +48,7 @@ std::string_view host_of_authority(std::string_view authority) {
 }
 
 bool is_local_authority(std::string_view authority) {
+  if (!is_plain(authority)) return false;
   auto const host = host_of_authority(authority);
   bool const bracketed = authority.starts_with('[');
   auto rest = authority.substr(host.size());
@@ -51,9 +61,9 @@ bool is_local_authority(std::string_view authority) {
   auto const name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
   if (is_address(name) || is_old_address(name)) return true;
   constexpr std::string_view kSuffix = ".localhost";
-  return boost::beast::iequals(name, "localhost") ||
+  return boost::iequals(name, "localhost") ||
          (name.size() > kSuffix.size() &&
-          boost::beast::iequals(name.substr(name.size() - kSuffix.size()), kSuffix));
+          boost::iequals(name.substr(name.size() - kSuffix.size()), kSuffix));
 }
 
 }  // namespace bridge::net

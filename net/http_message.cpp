@@ -3,21 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/beast/http/status.hpp>
 
 namespace bridge::net {
 
 std::string_view find_header(HttpHeaders const& headers, std::string_view name) {
   for (auto const& [key, value] : headers)
-    if (boost::beast::iequals(key, name)) return value;
+    if (boost::iequals(key, name)) return value;
   return {};
 }
 
 std::size_t count_header(HttpHeaders const& headers, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(headers.begin(), headers.end(),
-                    [name](HttpHeader const& h) { return boost::beast::iequals(h.first, name); }));
+                    [name](HttpHeader const& h) { return boost::iequals(h.first, name); }));
 }
 
 HttpReply text_reply(unsigned status, std::string_view text, std::string_view type) {

@@ -124,10 +124,11 @@ Result<Url> parse_url(std::string_view text) {
     return bad("the address is not http, https, ws or wss");
   url.host = to_lower(parsed->host_address());
   if (url.host.empty()) return bad("the address has no host");
-  // Boost decodes escapes; what is no name and no address then would not survive text().
+  // Nothing in a name needs an escape, and what Boost decodes need not survive text().
   bool const is_name = parsed->host_type() == boost::urls::host_type::name;
+  auto const written = parsed->encoded_host();
   if (parsed->host_type() == boost::urls::host_type::ipvfuture ||
-      (is_name && !std::all_of(url.host.begin(), url.host.end(), is_unreserved)))
+      (is_name && !std::all_of(written.begin(), written.end(), is_unreserved)))
     return bad("the address has a malformed host");
   bool const port_given = parsed->has_port() && !parsed->port().empty();
   url.port = port_given ? parsed->port_number() : default_port(url.scheme);
@@ -155,7 +156,8 @@ bool is_loopback_host(std::string_view host) {
   if (!ec) return address.is_loopback();
   auto name = to_lower(host);
   if (!name.empty() && name.back() == '.') name.pop_back();
-  return name == "localhost" || name.ends_with(".localhost");
+  constexpr std::string_view kSuffix = ".localhost";
+  return name == "localhost" || (name.size() > kSuffix.size() && name.ends_with(kSuffix));
 }
 
 std::string percent_decode(std::string_view text) {

@@ -4,7 +4,7 @@
 #include <openssl/rand.h>
 
 #include <array>
-#include <boost/beast/core/string.hpp>
+#include <boost/algorithm/string/predicate.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <cstdlib>
 #include <span>
@@ -24,7 +24,7 @@ std::string base64(std::span<unsigned char const> bytes) {
 
 bool lists_token(HttpHeaders const& headers, std::string_view name, std::string_view token) {
   for (auto const& [key, value] : headers) {
-    if (!boost::beast::iequals(key, name)) continue;
+    if (!boost::iequals(key, name)) continue;
     if (boost::beast::http::token_list{value}.exists(token)) return true;
   }
   return false;

@@ -5,36 +5,13 @@
 #include <deque>
 #include <string>
 
+#include "tests/fakes/chunks.hpp"
 #include "tests/fakes/run.hpp"
 
 using namespace bridge;
 using namespace bridge::net;
 
 namespace {
-
-/// Hands out canned chunks, then ends.
-class Chunks final : public ByteStream {
- public:
-  explicit Chunks(std::deque<std::string> chunks) : chunks_(std::move(chunks)) {}
-
-  awaitable<Result<std::span<char>>> receive() override {
-    if (chunks_.empty()) co_return Error(Errc::end_of_stream, "read");
-    now_ = std::move(chunks_.front());
-    chunks_.pop_front();
-    co_return std::span<char>(now_);
-  }
-  awaitable<Result<void>> send(std::span<asio::const_buffer const>) override {
-    co_return Result<void>{};
-  }
-  void shutdown_send() noexcept override {}
-  void close() noexcept override {}
-  bool is_open() const noexcept override { return true; }
-  std::string peer() const override { return "test"; }
-
- private:
-  std::deque<std::string> chunks_;
-  std::string now_;
-};
 
 struct Read {
   Result<ReplyHead> head = Error();
@@ -43,18 +20,12 @@ struct Read {
 
 Read read(std::deque<std::string> chunks, bool is_head = false, std::size_t body_max = 1024) {
   Loop loop;
-  Chunks bytes(std::move(chunks));
+  test::Chunks bytes(std::move(chunks));
   Read out;
   auto body = [&]() -> awaitable<void> {
     out.head = co_await read_reply(bytes, out.leftover, is_head, body_max);
   };
   test::run(loop, body());
-  return out;
-}
-
-std::deque<std::string> one_by_one(std::string_view text) {
-  std::deque<std::string> out;
-  for (char const c : text) out.emplace_back(1, c);
   return out;
 }
 
@@ -66,7 +37,7 @@ TEST_CASE("http_reply_reader: a reply may arrive in pieces of any size") {
       "HTTP/1.1 200 OK\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
       "2;ext=1\r\nhe\r\n3\r\nllo\r\n0\r\nTrailer: x\r\n\r\n";
   for (auto const& text : {sized, chunked}) {
-    for (auto const& chunks : {one_by_one(text), std::deque<std::string>{text}}) {
+    for (auto const& chunks : {test::cut(text, 1), std::deque<std::string>{text}}) {
       auto const got = read(chunks);
       REQUIRE(got.head.has_value());
       CHECK(got.head->reply.status == 200);
@@ -91,7 +62,7 @@ TEST_CASE("http_reply_reader: after a 101 the stream belongs to the caller") {
   REQUIRE(together.head.has_value());
   CHECK(together.head->reply.status == 101);
   CHECK(together.leftover == "\x81\x02hi");
-  auto const split = read(one_by_one(head));
+  auto const split = read(test::cut(head, 1));
   REQUIRE(split.head.has_value());
   CHECK(split.leftover.empty());
 }

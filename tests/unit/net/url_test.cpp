@@ -43,13 +43,26 @@ TEST_CASE("url: an address comes apart into what a request needs") {
 }
 
 TEST_CASE("url: what cannot be reached is refused without quoting it") {
-  for (auto const* text :
-       {"", "host.example", "ftp://host.example/", "http://", "http:///secret", "http://:80/secret",
-        "http://host.example:65536/secret", "http://host.example:0/secret", "http://h:x/secret",
-        "http://host.example/a secret", "http://host.example/secret\r\nHost: x",
-        "http://ho%20st/secret", "http://a%25b/secret", "http://a%3Ab/secret",
-        "http://%C3%A9/secret", "http://[v1.a]/secret", "http://[::1/secret", "http://a%2Fsecret@/",
-        "javascript:secret"}) {
+  for (auto const* text : {"",
+                           "host.example",
+                           "ftp://host.example/",
+                           "http://",
+                           "http:///secret",
+                           "http://:80/secret",
+                           "http://host.example:65536/secret",
+                           "http://host.example:0/secret",
+                           "http://h:x/secret",
+                           "http://host.example/a secret",
+                           "http://host.example/secret\r\nHost: x",
+                           "http://ho%20st/secret",
+                           "http://a%25b/secret",
+                           "http://a%3Ab/secret",
+                           "http://12%2e7.0.0.12/secret",
+                           "http://%C3%A9/secret",
+                           "http://[v1.a]/secret",
+                           "http://[::1/secret",
+                           "http://a%2Fsecret@/",
+                           "javascript:secret"}) {
     CAPTURE(std::string(text));
     auto const url = parse_url(text);
     REQUIRE(!url);
@@ -86,7 +99,7 @@ TEST_CASE("url: which hosts are this machine") {
   }
   for (auto const* host :
        {"", "128.0.0.1", "0.0.0.0", "::", "::ffff:127.0.0.1", "127.0.0.1.example",
-        "localhost.example", "notlocalhost", "127.1", "2130706433"}) {
+        "localhost.example", "notlocalhost", ".localhost", "127.1", "2130706433"}) {
     CAPTURE(std::string(host));
     CHECK(!is_loopback_host(host));
   }
