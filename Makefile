@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BUILD := build/release
 ARGS ?=
 
-.PHONY: run test build all configure deps e2e-deps clean unit e2e asan tsan lint format
+.PHONY: run test build all configure deps e2e-deps clean unit e2e asan tsan fuzz soak lint format
 
 run: build ## build and run the daemon in the foreground; ARGS="--config my.yaml" are passed on
 	@exec $(BUILD)/bctrl-bridge serve $(ARGS)
@@ -37,6 +37,16 @@ asan: deps ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 tsan: deps ## unit tests under ThreadSanitizer
 	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan --label-regex unit
+
+fuzz: deps ## fuzzers of the message layers, FUZZ_SECONDS (30) each; needs clang-16 and libclang-rt-16-dev
+	cmake --preset fuzz && cmake --build --preset fuzz && tests/fuzz/run.sh
+
+soak: export BCTRL_BRIDGE_BIN := $(CURDIR)/$(BUILD)/bctrl-bridge
+soak: export E2E_SECONDS := 1800
+soak: all e2e-deps ## what takes too long for make test: a million messages, five minutes of six clients, an hour of fuzzing
+	SOAK_MESSAGES=1000000 tests/e2e/run.sh tests/e2e/soak.test.mjs
+	TOGETHER_SECONDS=300 TOGETHER_ROUNDS=20 tests/e2e/run.sh tests/e2e/together.test.mjs
+	$(MAKE) fuzz FUZZ_SECONDS=450
 
 lint: all ## layer rules, coroutine traps, systemd units
 	ctest --preset release --label-regex lint

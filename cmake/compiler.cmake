@@ -20,12 +20,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)
 endif()
 
-set(BRIDGE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
+set(BRIDGE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread; fuzzer-no-link besides for the fuzzers")
 if(BRIDGE_SANITIZE)
   add_compile_options(-fsanitize=${BRIDGE_SANITIZE} -O1 -g1 -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${BRIDGE_SANITIZE})
-  # False alarm of g++ sanitizer builds inside boost::system::result.
-  add_compile_options(-Wno-maybe-uninitialized)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # False alarm of g++ sanitizer builds inside boost::system::result.
+    add_compile_options(-Wno-maybe-uninitialized)
+  endif()
   if(BRIDGE_SANITIZE MATCHES "address")
     # Recycled coroutine frames hide a use after free from ASan.
     add_compile_definitions(BOOST_ASIO_DISABLE_AWAITABLE_FRAME_RECYCLING)

@@ -18,5 +18,4 @@ if [ ! -x "$BCTRL_BRIDGE_BIN" ]; then
   exit 1
 fi
 # A test that hangs is ended by node, which still runs its clean-up; CTest's own limit would leave daemons behind.
-limit=$((220 + ${TOGETHER_SECONDS:-20}))
-exec "$node" --test --test-reporter=spec --test-timeout=${limit}000 "$@"
+exec "$node" --test --test-reporter=spec --test-timeout="${E2E_SECONDS:-240}000" "$@"

@@ -1,0 +1,50 @@
+#include "cdp/envelope.hpp"
+#include "tests/fuzz/checks.hpp"
+#include "tests/fuzz/documents.hpp"
+
+namespace bridge::fuzz {
+namespace {
+
+void check_message(std::string_view frame, cdp::UpstreamMessage const& message,
+                   nlohmann::json document) {
+  auto const session = document.value("sessionId", nlohmann::json(""));
+  require(
+      !session.is_string() || parse("\"" + std::string(message.session) + "\"")->value == session,
+      "the session");
+  if (message.is_reply()) {
+    require(is_int32(document["id"]) && document["id"].get<double>() == *message.id, "the id");
+    auto expected = document;
+    expected["id"] = 7;
+    auto const kept = parse(cdp::rewrite_reply(frame, message, "7", false).text());
+    require(kept && kept->value == expected, "the reply with its session");
+    expected.erase("sessionId");
+    auto const cut = parse(cdp::rewrite_reply(frame, message, "7", true).text());
+    require(cut && cut->value == expected, "the reply without its session");
+  } else {
+    require(parse("\"" + std::string(message.method) + "\"")->value == document["method"],
+            "the method");
+    document.erase("sessionId");
+    auto const cut = parse(cdp::cut_session(frame, message).text());
+    require(cut && cut->value == document, "the event without its session");
+  }
+}
+
+}  // namespace
+
+void check_upstream(std::string_view bytes) {
+  auto const message = cdp::read_upstream(bytes);
+  if (!message) return;
+  (void)cdp::cut_session(bytes, *message).text();
+  if (message->is_reply()) (void)cdp::rewrite_reply(bytes, *message, "7", true).text();
+  // The runtime is trusted to send JSON, each member once: only then are both ends and the whole
+  // scan to agree with a parser.
+  auto const document = is_judged(bytes) ? parse(bytes) : std::nullopt;
+  if (!document || !document->value.is_object() || document->repeated) return;
+  check_message(bytes, *message, document->value);
+  auto const shifted = " " + std::string(bytes);
+  auto const scanned = cdp::read_upstream(shifted);
+  require(scanned.has_value() && scanned->id == message->id, "the quick look and the scan agree");
+  check_message(shifted, *scanned, document->value);
+}
+
+}  // namespace bridge::fuzz

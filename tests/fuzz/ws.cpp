@@ -1,0 +1,92 @@
+#include <algorithm>
+
+#include "tests/fakes/ws_frames.hpp"
+#include "tests/fuzz/checks.hpp"
+
+namespace bridge::fuzz {
+namespace {
+
+struct Setting {
+  net::WsRole role;
+  bool check_utf8;
+  std::size_t message_max;
+};
+
+struct Decoded {
+  std::vector<std::string> events;
+  std::uint16_t mistake = 0;
+  bool operator==(Decoded const&) const = default;
+};
+
+Decoded decode(Setting const& setting, std::string_view bytes, std::size_t piece) {
+  net::WsDecoder decoder(setting.role, setting.message_max, setting.check_utf8);
+  test::FrameRecord record;
+  Decoded out;
+  auto const closed = [&] {
+    return !record.events.empty() && record.events.back().starts_with("close ");
+  };
+  while (!bytes.empty() && out.mistake == 0 && !closed()) {
+    out.mistake = test::feed(decoder, std::string(bytes.substr(0, piece)), record);
+    bytes.remove_prefix(std::min(piece, bytes.size()));
+  }
+  out.events = std::move(record.events);
+  return out;
+}
+
+/// Frames of a peer that keeps to the protocol: what they say must come out of the decoder.
+void check_correct_peer(Setting setting, Bytes script) {
+  setting.message_max = SIZE_MAX;
+  bool const masked = setting.role == net::WsRole::server;
+  std::string sent;
+  std::vector<std::string> said;
+  while (!script.empty()) {
+    unsigned const kind = script.byte();
+    std::string payload(script.take(script.byte()));
+    if (kind % 4 == 1) payload.append(70'000, 'x');  // the long form of the length
+    std::string message;
+    // In fragments, with a ping between them.
+    unsigned const fragments = kind / 4 % 3;
+    for (unsigned i = 0; i <= fragments; ++i) {
+      test::RawFrame frame;
+      frame.opcode = i == 0 ? 2 : 0;
+      frame.fin = i == fragments;
+      frame.payload = payload;
+      frame.masked = masked;
+      sent += frame.bytes();
+      message += payload;
+      if (frame.fin) continue;
+      test::RawFrame ping;
+      ping.opcode = 9;
+      ping.payload = "p";
+      ping.masked = masked;
+      sent += ping.bytes();
+      said.emplace_back("ping p");
+    }
+    said.push_back("binary " + message);
+  }
+  for (std::size_t const piece : {std::size_t{1000}, sent.size() + 1}) {
+    auto const heard = decode(setting, sent, piece);
+    require(heard.mistake == 0 && heard.events == said, "a correct peer is understood");
+  }
+}
+
+}  // namespace
+
+void check_ws(std::string_view bytes) {
+  Bytes in(bytes);
+  unsigned const flags = in.byte();
+  std::size_t const piece = 1U + in.byte();
+  Setting const setting{flags & 1U ? net::WsRole::server : net::WsRole::client, (flags & 2U) != 0,
+                        flags & 4U ? 100U : 70'000U};
+  if (flags & 8U) return check_correct_peer(setting, in);
+  auto const rest = in.rest();
+  auto const whole = decode(setting, rest, rest.size() + 1);
+  require(decode(setting, rest, piece) == whole, "a cut changes nothing");
+  require(decode(setting, rest, 1) == whole, "single bytes change nothing");
+  require(whole.mistake == 0 || (whole.mistake >= 1002 && whole.mistake <= 1009),
+          "a known mistake");
+  for (auto const& event : whole.events)
+    require(event.size() <= setting.message_max + 10 || event.starts_with("close "), "the limit");
+}
+
+}  // namespace bridge::fuzz
