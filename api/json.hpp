@@ -8,9 +8,9 @@
 namespace bridge::api {
 
 // The JSON of the contract. Readers are tolerant: unknown members are ignored, wrong types count as
-// absent, and every spelling of section 13.3 is accepted. An error (code "api.error") means that
-// the body is not JSON, is nested deeper than kJsonDepthMax, or lacks the id without which it is of
-// no use.
+// absent, and every spelling that the platform has had is accepted. An error (code "api.error")
+// means that the body is not JSON, is nested deeper than kJsonDepthMax, or lacks the id without
+// which it is of no use.
 
 inline constexpr std::size_t kJsonDepthMax = 256;
 

@@ -9,8 +9,7 @@
 
 namespace bridge::api {
 
-// When and how long to wait before a call is sent again, as BCTRL's own SDKs do it (contract
-// section 4). Pure.
+// When and how long to wait before a call is sent again, as BCTRL's own SDKs do it. Pure.
 
 /// A repeat of such a request cannot do a thing twice.
 [[nodiscard]] bool is_repeatable(std::string_view method, std::string_view idempotency_key);

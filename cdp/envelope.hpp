@@ -76,7 +76,7 @@ struct BadCommand {
 };
 
 /// Checks a client's frame as Chrome 156 does: the whole syntax, then member after member. Fills
-/// `out` or says what is wrong. Rule by rule: design note cdp-multiplexing, section 4.
+/// `out` or says what is wrong. envelope_test.cpp has the rules, each with Chrome's reply.
 [[nodiscard]] std::optional<BadCommand> read_command(std::string_view frame, Command& out);
 
 /// The command as it goes upstream: id and session replaced or added, every other byte as it was.

@@ -14,8 +14,7 @@ struct Row {
   Rule rule;
 };
 
-// Sorted by method. Everything else is forwarded. Effects of each command: cdp-multiplexing,
-// section 5.
+// Sorted by method. Everything else is forwarded.
 constexpr std::array kRows{
     Row{"Browser.close", Rule::leave},
     Row{"Browser.crash", Rule::refuse},

@@ -9,8 +9,8 @@
 namespace bridge {
 
 /// What Chrome's debugging port would answer, for one bridge: /json routes from what the bridge
-/// knows, and the WebSocket endpoints. Discovery is answered without waking anything. Request by
-/// request: design note local-endpoint.
+/// knows, and the WebSocket endpoints. Discovery is answered without waking anything.
+/// tests/e2e/endpoint.test.mjs asks Chromium and this the same, request by request.
 class Endpoint final : public net::HttpHandler {
  public:
   explicit Endpoint(Bridge& bridge) : bridge_(bridge) {}

@@ -7,9 +7,8 @@ namespace {
 
 void check_message(std::string_view frame, cdp::UpstreamMessage const& message,
                    nlohmann::json document) {
-  auto const session = document.value("sessionId", nlohmann::json(""));
   require(
-      !session.is_string() || parse("\"" + std::string(message.session) + "\"")->value == session,
+      parse("\"" + std::string(message.session) + "\"")->value == document.value("sessionId", ""),
       "the session");
   if (message.is_reply()) {
     require(is_int32(document["id"]) && document["id"].get<double>() == *message.id, "the id");
@@ -36,10 +35,11 @@ void check_upstream(std::string_view bytes) {
   if (!message) return;
   (void)cdp::cut_session(bytes, *message).text();
   if (message->is_reply()) (void)cdp::rewrite_reply(bytes, *message, "7", true).text();
-  // The runtime is trusted to send JSON, each member once: only then are both ends and the whole
-  // scan to agree with a parser.
+  // The runtime is trusted to send JSON, each member once, a session as a string: only then are
+  // both ends and the whole scan to agree with a parser.
   auto const document = is_judged(bytes) ? parse(bytes) : std::nullopt;
   if (!document || !document->value.is_object() || document->repeated) return;
+  if (!document->value.value("sessionId", nlohmann::json("")).is_string()) return;
   check_message(bytes, *message, document->value);
   auto const shifted = " " + std::string(bytes);
   auto const scanned = cdp::read_upstream(shifted);

@@ -42,7 +42,7 @@ void check_correct_peer(Setting setting, Bytes script) {
   while (!script.empty()) {
     unsigned const kind = script.byte();
     std::string payload(script.take(script.byte()));
-    if (kind % 4 == 1) payload.append(70'000, 'x');  // the long form of the length
+    if (kind % 4 == 1 && said.empty()) payload.append(70'000, 'x');  // the long form of the length
     std::string message;
     // In fragments, with a ping between them.
     unsigned const fragments = kind / 4 % 3;
@@ -64,10 +64,14 @@ void check_correct_peer(Setting setting, Bytes script) {
     }
     said.push_back("binary " + message);
   }
-  for (std::size_t const piece : {std::size_t{1000}, sent.size() + 1}) {
+  for (std::size_t const piece : {std::size_t{7000}, sent.size() + 1}) {
     auto const heard = decode(setting, sent, piece);
     require(heard.mistake == 0 && heard.events == said, "a correct peer is understood");
   }
+  setting.role = masked ? net::WsRole::client : net::WsRole::server;
+  require(
+      sent.empty() || decode(setting, sent, sent.size()).mistake == net::ws_code::protocol_error,
+      "a mask is there when, and only when, it has to be");
 }
 
 }  // namespace

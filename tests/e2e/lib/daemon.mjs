@@ -26,7 +26,7 @@ export class Daemon {
     const program = sandbox.start(BINARY, ['serve', ...named, ...args], { env });
     const daemon = new Daemon(sandbox, program);
     await Promise.race([
-      eventually(() => daemon.#ready(), { within: 60_000 }),
+      eventually(() => program.running && daemon.#ready(), { within: 60_000 }),
       program.exited.then(({ code }) => assert.fail(`serve ended with ${code}: ${program.stderr}`)),
     ]);
     await daemon.#learn();

@@ -65,7 +65,7 @@ std::string event_to_client(std::string_view frame) {
 
 }  // namespace
 
-// Design note cdp-multiplexing, section 4, each with the reply of Chrome 156.
+// Each with the reply of Chrome 156.
 TEST_CASE("envelope: what Chrome refuses is refused in its words") {
   struct Row {
     std::string_view frame;
@@ -215,7 +215,7 @@ TEST_CASE("envelope: params may be an object, an array or null") {
   }
 }
 
-// Design note, section 3: Playwright, Puppeteer, chrome-remote-interface, chromedriver, DevTools.
+// Playwright, Puppeteer, chrome-remote-interface, chromedriver, DevTools.
 TEST_CASE("envelope: every client's member order is rewritten in place") {
   struct Row {
     std::string_view frame;

@@ -48,7 +48,6 @@ std::optional<net::HttpReply> forged(net::HttpHeaders headers, Names const& allo
 
 }  // namespace
 
-// design note local-endpoint 2.3
 TEST_CASE("guard: hosts that are this machine beyond doubt pass") {
   for (std::string const value :
        {"localhost", "LOCALHOST", "localhost.", "x.localhost", "localhost:1", "localhost:65535",
@@ -92,7 +91,6 @@ TEST_CASE("guard: configured hosts pass with any port and in any case") {
   CHECK(host("host.docker.internal@evil.com", allowed).has_value());
 }
 
-// design note local-endpoint 2.5
 TEST_CASE("guard: a handshake without Origin, or from our own address, passes") {
   CHECK_FALSE(check_origin(Asked().exchange, {}).has_value());
   CHECK_FALSE(origin("http://127.0.0.1:9222").has_value());
@@ -140,7 +138,7 @@ TEST_CASE("guard: configured origins pass exactly, a star passes all") {
   CHECK_FALSE(origin("null", all).has_value());
 }
 
-// design note local-endpoint 3: an intended difference
+// Chromium does not look; a web page could open and close tabs.
 TEST_CASE("guard: a page of another site cannot open, close or activate a target") {
   CHECK_FALSE(forged(net::HttpHeaders{}).has_value());
   CHECK_FALSE(forged({{"Sec-Fetch-Site", "none"}}).has_value());
