@@ -2,6 +2,7 @@ import { WebSocketServer } from 'ws';
 import { padding } from './random.mjs';
 
 const VERSION = { protocolVersion: '1.3', product: 'Fake/1', revision: '@0', userAgent: 'Fake', jsVersion: '1' };
+const PAGE = { targetId: 'T', type: 'page', title: '', url: 'about:blank', attached: false, canAccessOpener: false, browserContextId: 'C' };
 const TURN = 64; // commands answered before others get their turn
 
 /**
@@ -34,6 +35,9 @@ export class FakeBrowser {
     this.connections = 0;
     this.sessions = new Map();
     this.late = 0;
+    /** Rejects when a command comes twice, out of order, or on a session of another client. */
+    this.wrong = new Promise((_, reject) => (this.reject = reject));
+    this.wrong.catch(() => {});
     this.sabotaged = 0;
     server.on('connection', (socket) => {
       ++this.connections;
@@ -62,6 +66,9 @@ export class FakeBrowser {
     const session = this.sessions.get(sessionId);
     if (!session) return this.#send({ id, error: { code: -32001, message: 'Session with given id not found.' } });
     session.life ??= params.life;
+    if (session.life !== params.life) this.reject(new Error(`${params.life} has sent ${method} on a session of ${session.life}`));
+    if (session.received >= params.number) this.reject(new Error(`command ${params.number} after ${session.received} of ${session.life}`));
+    session.received = params.number;
     session.commands.push(command);
     if (session.commands.length === 1) this.#work.push(session);
     this.#run();
@@ -70,7 +77,8 @@ export class FakeBrowser {
 
   /** On the session of the bridge itself. */
   #control(id, method, params) {
-    if (method === 'Target.attachToBrowserTarget') return this.#send({ id, result: { sessionId: this.#open(null).id } });
+    if (method === 'Target.setDiscoverTargets') this.#send({ method: 'Target.targetCreated', params: { targetInfo: PAGE } });
+    if (method === 'Target.attachToBrowserTarget' || method === 'Target.attachToTarget') return this.#send({ id, result: { sessionId: this.#open(null).id } });
     if (method === 'Target.detachFromTarget') {
       this.#close(this.sessions.get(params.sessionId));
       return this.#send({ id, result: {} });
@@ -80,7 +88,7 @@ export class FakeBrowser {
 
   #open(parent) {
     const id = (++this.#lastSession).toString(16).toUpperCase().padStart(32, '0');
-    const session = { id, parent, life: parent?.life, sent: 0, commands: [], children: new Set() };
+    const session = { id, parent, life: parent?.life, sent: 0, received: 0, commands: [], children: new Set() };
     parent?.children.add(session);
     this.sessions.set(id, session);
     return session;

@@ -8,6 +8,15 @@ import { padding } from './random.mjs';
 const TYPES = ['page', 'iframe', 'worker', 'service_worker'];
 const SESSIONS_MAX = 8;
 
+/** How a client may go. The first two wait for their answers before. */
+export const ENDS = {
+  polite: (socket) => socket.close(1000),
+  leave: (socket) => socket.send('{"id":1,"method":"Browser.close"}'),
+  hasty: (socket) => socket.close(1000),
+  finish: (socket) => socket._socket.end(),
+  abort: (socket) => socket._socket.resetAndDestroy(),
+};
+
 function sizeOf(random) {
   if (random.chance(0.1)) return 50_000 + random.upTo(250_000);
   if (random.chance(5)) return random.upTo(20_000);
@@ -26,9 +35,12 @@ export class Life {
   #answered; // for whoever waits for room
   #inFlight = 0;
   #leaving = false;
+  #refused = new Map(); // id -> how often Chrome's "no such session" is due
 
-  constructor(name, random) {
+  /** `others` are sessions that somebody has or had; the lives put theirs in. */
+  constructor(name, random, others) {
     this.#name = name;
+    this.others = others;
     this.#random = random;
     this.sent = 0;
     this.received = 0;
@@ -39,11 +51,12 @@ export class Life {
     this.wrong.catch(() => {});
   }
 
-  /** `commands` of them, at most `depth` in flight; then the end: polite, hasty or abort. */
+  /** `commands` of them, at most `depth` in flight; then the end, one of ENDS. */
   async run(address, { commands, depth, slow, end, over }) {
     this.#socket = new WebSocket(address, { perMessageDeflate: false, maxPayload: 2 ** 28 });
     const opened = once(this.#socket, 'open');
     const closed = once(this.#socket, 'close');
+    closed.catch(() => {}); // told by the handshake
     this.#socket.on('message', (bytes) => this.#take(bytes));
     await soon(opened, `${this.#name}: the handshake`, 60_000);
     this.#socket.once('close', (code) => this.#leaving || this.reject(new Error(`${this.#name}: closed with ${code}`)));
@@ -52,10 +65,9 @@ export class Life {
       this.#act();
       if (slow && this.#random.chance(2)) await this.#nap();
     }
-    if (end === 'polite') while (this.#inFlight > 0) await this.#room();
+    if (end === 'polite' || end === 'leave') while (this.#inFlight > 0) await this.#room();
     this.#leaving = true;
-    if (end === 'abort') this.#socket._socket.resetAndDestroy();
-    else this.#socket.close(1000);
+    ENDS[end](this.#socket);
     await soon(Promise.race([closed, this.wrong]), `${this.#name}: the close`, 60_000);
   }
 
@@ -88,7 +100,18 @@ export class Life {
       return this.#send(parent, 'Target.detachFromTarget', { sessionId: id });
     }
     if (random.chance(3)) return this.#send(id, 'Test.refuse', {});
+    if (random.chance(3)) return this.#trespass();
     return this.#send(id, 'Test.echo', { size: sizeOf(random), events: random.chance(20) ? random.upTo(4) : 0 });
+  }
+
+  /** A command on a session of somebody else, who must not notice. */
+  #trespass() {
+    const sessionId = this.#random.of(this.others);
+    if (!sessionId || this.sessions.has(sessionId)) return;
+    const id = 100 + this.#random.upTo(7);
+    this.#refused.set(id, (this.#refused.get(id) ?? 0) + 1);
+    ++this.sent;
+    this.#socket.send(JSON.stringify({ id, sessionId, method: 'Test.echo', params: { life: this.#name, number: 0, size: 0 } }));
   }
 
   #send(sessionId, method, params) {
@@ -113,6 +136,12 @@ export class Life {
   }
 
   #check(message) {
+    if (message.error?.code === -32001) {
+      const due = this.#refused.get(message.id) ?? 0;
+      assert.ok(due > 0 && message.sessionId === undefined, 'a refusal that is not due');
+      return this.#refused.set(message.id, due - 1);
+    }
+    if (this.#leaving && message.id === 1 && !message.result?.stamp) return assert.deepEqual(message, { id: 1, result: {} });
     const { sessionId = 'root' } = message;
     const session = this.sessions.get(sessionId);
     assert.ok(session, 'a message of a session that is not his');
@@ -133,6 +162,8 @@ export class Life {
 
   #event(parent, { method, params }) {
     if (method === 'Target.attachedToTarget') {
+      if (this.others.length < 1000) this.others.push(params.sessionId);
+      else this.others[this.#random.upTo(999)] = params.sessionId;
       this.sessions.set(params.sessionId, { parent, heard: 0, waiting: [], leaving: this.sessions.get(parent).leaving });
     } else if (method === 'Target.detachedFromTarget') {
       for (const id of this.#tree(params.sessionId)) {
