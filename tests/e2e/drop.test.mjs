@@ -15,9 +15,10 @@ test('a cut connection to the browser closes everybody with 1012, and both MCP s
   const wire = await Wire.start(t, chromium.port);
   const config = CONFIG.replace('runtime: {name: main}', `upstream: "${wire.http}"`);
   const daemon = await Daemon.start(t, { config });
+  const given = { address: daemon.http, site, cwd: daemon.sandbox.env.HOME };
   const servers = {
-    'chrome-devtools-mcp': await attachDevtoolsMcp({ address: daemon.http, site }),
-    '@playwright/mcp': await attachPlaywrightMcp({ address: daemon.http, site }),
+    'chrome-devtools-mcp': await attachDevtoolsMcp(given),
+    '@playwright/mcp': await attachPlaywrightMcp(given),
   };
 
   for (let drop = 1; drop <= 2; ++drop) {

@@ -8,9 +8,9 @@ export class Mcp {
   #lastId = 0;
   #waiting = new Map();
 
-  /** `script` is run with the Node.js of the test. */
-  static async start(script, args, env = {}) {
-    const mcp = new Mcp(spawn(process.execPath, [script, ...args], { env: { ...process.env, ...env } }));
+  /** `script` is run with the Node.js of the test, in the folder `cwd`, where it may leave things. */
+  static async start(script, args, { cwd, env = {} } = {}) {
+    const mcp = new Mcp(spawn(process.execPath, [script, ...args], { cwd, env: { ...process.env, ...env } }));
     const clientInfo = { name: 'e2e', version: '0' };
     await mcp.#ask('initialize', { protocolVersion: '2025-06-18', capabilities: {}, clientInfo });
     mcp.#write({ method: 'notifications/initialized' });

@@ -5,9 +5,9 @@ import { Mcp } from '../mcp.mjs';
 const SERVER = fileURLToPath(new URL('bin/chrome-devtools-mcp.js', import.meta.resolve('chrome-devtools-mcp')));
 const ALONE = ['--no-usage-statistics', '--no-performance-crux'];
 
-export async function attach({ address, site }) {
+export async function attach({ address, site, cwd }) {
   const at = address.startsWith('ws') ? '--wsEndpoint' : '--browserUrl';
-  const mcp = await Mcp.start(SERVER, [at, address, ...ALONE], { CHROME_DEVTOOLS_MCP_NO_UPDATE_CHECKS: '1' });
+  const mcp = await Mcp.start(SERVER, [at, address, ...ALONE], { cwd, env: { CHROME_DEVTOOLS_MCP_NO_UPDATE_CHECKS: '1' } });
   let pageId;
   const open = async () => {
     const { text } = await mcp.call('new_page', { url: site, isolatedContext: 'mine' });

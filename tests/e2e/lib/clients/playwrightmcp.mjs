@@ -4,9 +4,9 @@ import { Mcp } from '../mcp.mjs';
 
 const SERVER = fileURLToPath(new URL('cli.js', import.meta.resolve('@playwright/mcp/package.json')));
 
-export async function attach({ address, site }) {
+export async function attach({ address, site, cwd }) {
   // Not isolated it would take the first page there is, which may be somebody else's.
-  const mcp = await Mcp.start(SERVER, ['--cdp-endpoint', address, '--isolated', '--timeout-settle', '0']);
+  const mcp = await Mcp.start(SERVER, ['--cdp-endpoint', address, '--isolated', '--timeout-settle', '0'], { cwd });
   const open = () => mcp.call('browser_navigate', { url: site });
   await open();
 
