@@ -87,6 +87,7 @@ HttpRequest ws_request(std::string target, std::string_view key) {
 }
 
 std::string_view ws_check_reply(HttpReply const& reply, std::string_view key) {
+  if (reply.status != 101) return "the reply does not switch protocols";
   if (!lists_token(reply.headers, "Connection", "upgrade"))
     return "the reply lacks Connection: Upgrade";
   if (!lists_token(reply.headers, "Upgrade", "websocket"))

@@ -124,6 +124,9 @@ TEST_CASE("ws_handshake: a reply is checked for what it promises") {
   reply.headers.emplace_back("Sec-WebSocket-Extensions", "permessage-deflate");
   CHECK_FALSE(verdict(reply).empty());
   CHECK_FALSE(ws_check_reply(good_reply(), "AAAAAAAAAAAAAAAAAAAAAA==").empty());
+  reply = good_reply();
+  reply.status = 200;
+  CHECK_FALSE(verdict(reply).empty());
 }
 
 }  // namespace bridge::net
