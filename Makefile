@@ -45,6 +45,7 @@ soak: export BCTRL_BRIDGE_BIN := $(CURDIR)/$(BUILD)/bctrl-bridge
 soak: export E2E_SECONDS := 1800
 soak: all e2e-deps ## what takes too long for make test: a million messages, five minutes of six clients, an hour of fuzzing
 	SOAK_MESSAGES=1000000 tests/e2e/run.sh tests/e2e/soak.test.mjs
+	BURDEN_DIRECT=1 tests/e2e/run.sh tests/e2e/burden.test.mjs
 	TOGETHER_SECONDS=300 TOGETHER_ROUNDS=20 tests/e2e/run.sh tests/e2e/together.test.mjs
 	$(MAKE) fuzz FUZZ_SECONDS=450
 

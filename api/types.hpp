@@ -55,7 +55,7 @@ using ApiResult = boost::system::result<T, ApiError>;
 /// An error made on this side of the wire.
 [[nodiscard]] ApiError client_error(std::string code, std::string message);
 
-/// What an open status enum means for us (contract section 13.3, point 5).
+/// What an open status enum means for us.
 enum class Life {
   active,      ///< usable now
   ended,       ///< stopped, failed, ended, completed, archived: will not change by itself

@@ -12,9 +12,9 @@
 namespace bridge::cdp {
 namespace {
 
-// What Chrome's /json/list leaves out. Dedicated workers and worklets have no page of their own.
-constexpr std::array<std::string_view, 6> kHidden{
-    "browser", "tab", "worker", "worklet", "shared_storage_worklet", "auction_worklet"};
+// What Chrome's /json/list leaves out.
+constexpr std::array<std::string_view, 5> kHidden{"browser", "tab", "worklet",
+                                                  "shared_storage_worklet", "auction_worklet"};
 
 std::string text_of(std::string_view object, std::string_view key) {
   auto const raw = find_member(object, key);
@@ -108,7 +108,9 @@ void Discovery::on_event(std::string_view method, std::string_view params) {
   target.title = text_of(*info, "title");
   target.url = text_of(*info, "url");
   if (created) pair_with_tab(target);
-  target.parent = target.type == "iframe" ? text_of(*info, "parentFrameId") : std::string();
+  target.parent = target.type == "iframe"   ? text_of(*info, "parentFrameId")
+                  : target.type == "worker" ? text_of(*info, "parentId")
+                                            : std::string();
 }
 
 // Chrome says of no tab which page it holds. A new tab is empty and its page comes right behind it.
@@ -221,7 +223,11 @@ std::string Discovery::list_json(std::string_view authority, bool with_tabs) con
     if (!hidden) shown.push_back(&target);
   }
   auto const is_ui = [](TargetInfo const& target) { return target.type == "browser_ui"; };
+  auto const is_worker = [](TargetInfo const& target) { return target.type == "worker"; };
   std::sort(shown.begin(), shown.end(), [&](TargetInfo const* a, TargetInfo const* b) {
+    // Nobody uses a dedicated worker by itself, so it is last, in the order of its start.
+    if (is_worker(*a) != is_worker(*b)) return is_worker(*b);
+    if (is_worker(*a)) return a->activity < b->activity;
     if (is_ui(*a) != is_ui(*b)) return is_ui(*b);
     // Those were there before us, and nobody uses them: this is the order they have in Chrome.
     if (is_ui(*a) && a->url != b->url) return a->url < b->url;

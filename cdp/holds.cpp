@@ -3,8 +3,8 @@
 namespace bridge::cdp {
 
 void Holds::begin(Session const& session, std::string_view request) {
-  all_.push_back(
-      {++last_number_, session.number, session.client, session.target, std::string(request)});
+  all_.push_back({++last_number_, session.number, session.id, session.client, session.target,
+                  std::string(request)});
 }
 
 void Holds::target_waits(Session const& session) {
@@ -29,6 +29,10 @@ void Holds::request_continued(Session const& session, std::string_view request) 
 void Holds::requests_continued(Session const& session) {
   all_.remove_if(
       [&](Hold const& hold) { return hold.session == session.number && !hold.request.empty(); });
+}
+
+void Holds::over(std::uint64_t number) {
+  all_.remove_if([&](Hold const& hold) { return hold.number == number; });
 }
 
 void Holds::session_gone(Session const& session) {

@@ -15,6 +15,7 @@ namespace bridge::cdp {
 struct Hold {
   std::uint64_t number = 0;   ///< never used again
   std::uint64_t session = 0;  ///< Session::number
+  std::string session_id;
   ClientId client{};
   std::string target;   ///< whose start, or whose request
   std::string request;  ///< Fetch's requestId; empty: the target itself waits for its start
@@ -32,6 +33,8 @@ class Holds {
   void request_continued(Session const& session, std::string_view request);
   /// Fetch.disable lets all requests of the session go.
   void requests_continued(Session const& session);
+  /// Found to be over, though nothing has said so.
+  void over(std::uint64_t number);
   /// Chrome lets everything go that a detached session held.
   void session_gone(Session const& session);
 

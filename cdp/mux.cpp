@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,7 @@ namespace bridge::cdp {
 namespace {
 
 constexpr ClientId kOurselves{0};
+constexpr std::string_view kSessionNotFound = "-32001";
 
 std::string member_text(std::string_view object, std::string_view key) {
   auto const raw = find_member(object, key);
@@ -123,7 +125,11 @@ void Mux::from_client(ClientId who, std::string_view frame) {
     }
   }
   auto rule = rule_for(command.method);
-  if (rule == Rule::look_inside) rule = rule_for_nested(command.params);
+  if (rule == Rule::look_inside) {
+    rule = rule_for_nested(command.params);
+    if (rule == Rule::forward) take_note_inside(who, command.params);
+  }
+  if (rule == Rule::look_at_url) rule = rule_for_url(command.params);
   switch (rule) {
     case Rule::refuse:
       refuse(who, not_allowed(command.id, command.session));
@@ -135,6 +141,7 @@ void Mux::from_client(ClientId who, std::string_view frame) {
       return;
     }
     case Rule::look_inside:
+    case Rule::look_at_url:
     case Rule::forward:
       break;
     default:
@@ -150,6 +157,8 @@ void Mux::take_note(Rule rule, Session const& session, Command const& command) {
                                            : std::string_view(named));
   } else if (rule == Rule::note_download) {
     downloads_.set(session, command.params);
+  } else if (rule == Rule::note_dispose) {
+    downloads_.context_gone(member_text(command.params, "browserContextId"));
   } else if (rule == Rule::resume_target) {
     holds_.target_resumed(session);
   } else if (rule == Rule::continue_request) {
@@ -157,6 +166,15 @@ void Mux::take_note(Rule rule, Session const& session, Command const& command) {
   } else if (rule == Rule::continue_requests) {
     holds_.requests_continued(session);
   }
+}
+
+// A session that is not flat gets its commands as text inside another.
+void Mux::take_note_inside(ClientId who, std::string_view params) {
+  auto const* session = sessions_.find(member_text(params, "sessionId"));
+  auto const message = member_text(params, "message");
+  Command inside;
+  if (session == nullptr || session->client != who || read_command(message, inside)) return;
+  take_note(rule_for(inside.method), *session, inside);
 }
 
 void Mux::forward(ClientId who, std::string_view frame, Command const& command,
@@ -183,7 +201,7 @@ void Mux::from_upstream(std::string_view frame) {
 void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
   auto const pending = pending_.take(*message.id);
   if (!pending) {
-    ++counts_.orphans;
+    on_late_reply(frame, message);
     return;
   }
   if (pending->client == kOurselves) {
@@ -204,6 +222,20 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
   bool const of_root = root != nullptr && message.session == root->id;
   IdText const id(pending->client_id);
   out_.to_client(pending->client, rewrite_reply(frame, message, id.view(), of_root));
+}
+
+// A command that its client sent behind a detach, before it heard of it.
+void Mux::on_late_reply(std::string_view frame, UpstreamMessage const& message) {
+  auto const asked = behind_detach_.take(*message.id);
+  auto const error = find_member(frame, "error");
+  bool const refused = error && find_member(*error, "code") == kSessionNotFound;
+  if (!asked || !refused || !clients_.contains(asked->client)) {
+    ++counts_.orphans;
+    return;
+  }
+  ++counts_.replies;
+  IdText const id(asked->client_id);
+  out_.to_client(asked->client, rewrite_reply(frame, message, id.view(), true));
 }
 
 void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
@@ -282,14 +314,17 @@ void Mux::on_root_detached(std::string_view params) {
 }
 
 void Mux::drop_tree(Session& top) {
-  // Chrome never answers what was in flight on a detached session.
-  sessions_.remove_tree(top, [this](Session const& session) {
-    pending_.purge([&](Pending const& entry) { return entry.session == session.number; },
-                   [](std::int32_t, Pending const&) {});
+  std::unordered_set<std::uint64_t> gone;
+  sessions_.remove_tree(top, [&](Session const& session) {
+    gone.insert(session.number);
     holds_.session_gone(session);
     for (auto& setting : downloads_.session_gone(session))
       to_set_again_.push_back(std::move(setting));
   });
+  // Chrome never answers what was in flight on a detached session, but what comes behind the detach
+  // it refuses.
+  pending_.purge([&](Pending const& entry) { return gone.contains(entry.session); },
+                 [this](std::int32_t id, Pending const& entry) { behind_detach_.add(id, entry); });
 }
 
 // Only now, when Chrome has been told of the detach: it resets the setting then.
@@ -299,6 +334,19 @@ void Mux::set_again(std::vector<Downloads::Setting> const& settings) {
     call_on(setting.session_id, "Browser.setDownloadBehavior", setting.params,
             [](Answer const&) {});
   }
+}
+
+void Mux::ask_whether_paused(Hold const& hold, std::function<void()> lasts) {
+  // Refused before the response and harmless after it, and neither says that the id is invalid.
+  auto const params = fmt::format("{{\"requestId\":{}}}", encode_string(hold.request));
+  call_on(hold.session_id, "Fetch.getResponseBody", params,
+          [this, number = hold.number, lasts = std::move(lasts)](Answer const& answer) {
+            bool const is_over = answer.error == "Invalid InterceptionId." ||
+                                 answer.error == "Fetch domain is not enabled";
+            if (is_over) return holds_.over(number);
+            for (auto const& held : holds_.all())
+              if (held.number == number) return lasts();
+          });
 }
 
 void Mux::lose_upstream() {

@@ -82,6 +82,10 @@ class Mux {
   /// What stands still because of a client.
   [[nodiscard]] Holds const& holds() const { return holds_; }
 
+  /// Chrome ends the pause of a request without a word when its page goes elsewhere. Asks it, and
+  /// forgets a hold that is over; `lasts` is called when it is not.
+  void ask_whether_paused(Hold const& hold, std::function<void()> lasts);
+
   struct Counts {
     std::uint64_t commands = 0;
     std::uint64_t replies = 0;
@@ -106,12 +110,14 @@ class Mux {
   void call_on(std::string_view session, std::string_view method, std::string_view params,
                OnAnswer answer);
   void refuse(ClientId who, std::string const& reply);
+  void take_note_inside(ClientId who, std::string_view params);
   void take_note(Rule rule, Session const& session, Command const& command);
   /// False: the client is not to hear of it.
   [[nodiscard]] bool take_note(std::string_view method, Session& session, std::string_view frame);
   void forward(ClientId who, std::string_view frame, Command const& command,
                Session const& session);
   void on_reply(std::string_view frame, UpstreamMessage const& message);
+  void on_late_reply(std::string_view frame, UpstreamMessage const& message);
   void on_event(std::string_view frame, UpstreamMessage const& message);
   void on_control_event(std::string_view method, std::string_view frame);
   void on_root_detached(std::string_view params);
@@ -121,6 +127,7 @@ class Mux {
 
   MuxOut& out_;
   PendingTable pending_;
+  LatePending behind_detach_;  // on sessions that went meanwhile
   Sessions sessions_;
   std::unordered_map<ClientId, Client> clients_;
   std::unordered_map<std::int32_t, OnAnswer> calls_;

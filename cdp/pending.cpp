@@ -40,4 +40,18 @@ void PendingTable::grow() {
     if (slot.id != 0) slot_of(slot.id) = slot;
 }
 
+void LatePending::add(std::int32_t id, Pending pending) {
+  entries_.insert_or_assign(id, pending);
+  order_.push_back(id);
+  if (order_.size() <= kMax) return;
+  entries_.erase(order_.front());
+  order_.pop_front();
+}
+
+std::optional<Pending> LatePending::take(std::int32_t id) {
+  auto const found = entries_.extract(id);
+  if (found.empty()) return std::nullopt;
+  return found.mapped();
+}
+
 }  // namespace bridge::cdp

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -52,6 +54,19 @@ class PendingTable {
   std::int32_t next_;
   std::vector<Slot> slots_;  // power of two; an id lives at its low bits
   std::size_t size_ = 0;
+};
+
+/// The last few commands that will most likely never be answered, and may be refused.
+class LatePending {
+ public:
+  static constexpr std::size_t kMax = 1024;
+
+  void add(std::int32_t id, Pending pending);
+  [[nodiscard]] std::optional<Pending> take(std::int32_t id);
+
+ private:
+  std::unordered_map<std::int32_t, Pending> entries_;
+  std::deque<std::int32_t> order_;  // oldest first; may name what was taken
 };
 
 }  // namespace bridge::cdp

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <string>
 
 #include "cdp/envelope.hpp"
 #include "cdp/json_scan.hpp"
@@ -29,6 +31,8 @@ constexpr std::array kRows{
     Row{"Page.bringToFront", Rule::note_activity},
     Row{"Runtime.runIfWaitingForDebugger", Rule::resume_target},
     Row{"Target.activateTarget", Rule::note_activity},
+    Row{"Target.createTarget", Rule::look_at_url},
+    Row{"Target.disposeBrowserContext", Rule::note_dispose},
     Row{"Target.exposeDevToolsProtocol", Rule::refuse},
     Row{"Target.sendMessageToTarget", Rule::look_inside},
 };
@@ -49,6 +53,8 @@ Rule verdict(std::string_view message, int depth) {
       return Rule::refuse;
     case Rule::look_inside:
       return depth < kMaxNesting ? nested(inside.params, depth + 1) : Rule::refuse;
+    case Rule::look_at_url:
+      return rule_for_url(inside.params);
     default:
       return Rule::forward;
   }
@@ -77,6 +83,48 @@ Rule rule_for(std::string_view method) {
       std::lower_bound(kRows.begin(), kRows.end(), method,
                        [](Row const& row, std::string_view name) { return row.method < name; });
   return at != kRows.end() && at->method == method ? at->rule : Rule::forward;
+}
+
+bool ends_browser(std::string_view url) {
+  // As Chromium's parser reads an address: blanks and controls go, escapes are undone, a backslash
+  // is a slash, and about: stands for chrome:.
+  std::string plain;
+  for (std::size_t i = 0; i < url.size(); ++i) {
+    unsigned value = static_cast<unsigned char>(url[i]);
+    if (value == '%' && i + 2 < url.size()) {
+      auto const* digits = url.data() + i + 1;
+      unsigned escaped = 0;
+      if (std::from_chars(digits, digits + 2, escaped, 16).ptr == digits + 2) {
+        value = escaped;
+        i += 2;
+      }
+    }
+    if (value <= ' ') continue;
+    char const c = static_cast<char>(value);
+    plain += c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  }
+  std::string_view rest = plain;
+  auto const skip = [&rest](std::string_view prefix) {
+    bool const there = rest.starts_with(prefix);
+    if (there) rest.remove_prefix(prefix.size());
+    return there;
+  };
+  while (skip("view-source:")) continue;
+  if (!skip("chrome:") && !skip("about:")) return false;
+  while (skip("/")) continue;
+  if (!skip("quit") && !skip("restart")) return false;
+  return rest.empty() || std::string_view("/?#:.@").find(rest.front()) != std::string_view::npos;
+}
+
+Rule rule_for_url(std::string_view params) {
+  auto const at = skip_space(params, 0);
+  if (at >= params.size() || params[at] != '{')
+    return Rule::forward;  // Chrome refuses it by itself
+  JsonObjectScan scan(params, at);
+  JsonMember member;
+  while (scan.next(member))
+    if (member.is("url") && ends_browser(decode_string(member.value))) return Rule::refuse;
+  return Rule::forward;
 }
 
 Rule rule_for_nested(std::string_view params) {

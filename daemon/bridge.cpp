@@ -194,13 +194,18 @@ awaitable<void> Bridge::run_upstream() {
 // Ends when the runtime has to be given up, and says why.
 awaitable<std::string> Bridge::heartbeat() {
   auto const begun = Clock::now();
+  auto heard_from = begun;
+  auto last_look = begun;
   std::string why;
   while (why.empty()) {
     co_await net::sleep_for(timing_.ping_every);
     auto const now = Clock::now();
+    // Stopped ourselves (a debugger, a laptop asleep), we have not read what has come meanwhile.
+    bool const was_away = now - std::exchange(last_look, now) > 2 * timing_.ping_every;
+    heard_from = was_away ? now : std::max(heard_from, upstream_->last_received());
     if (state_ == BridgeState::waking && now - begun > timing_.dial) {
       why = "the runtime's browser does not answer";
-    } else if (now - upstream_->last_received() > timing_.silence_max) {
+    } else if (now - heard_from > timing_.silence_max) {
       why = "the runtime has fallen silent";
     } else {
       upstream_->ping();
@@ -223,16 +228,28 @@ awaitable<void> Bridge::watch_clients() {
       if (auto* client = find_client(who)) client->ws().ping();
     holding_.clear();
     for (auto const& late : verdict.late) {
-      auto* client = find_client(late.client);
+      auto const who = late.hold.client;
+      auto* client = find_client(who);
       if (client == nullptr) continue;
       auto const line = fmt::format("{} holds up {}", client->name(), late.what);
       holding_.push_back(line);
-      bool const silent = client->ws().last_received() < late.pinged;
-      if (late.first_time || silent)
-        log_.warn("{}{}", line, silent ? "; it answers no ping and is let go of" : "");
-      if (silent) client->ws().abort();
+      bool const silent = client->ws().last_received() < late.asked;
+      if (late.first_time) log_.warn("{}", line);
+      if (!silent) continue;
+      if (late.hold.request.empty()) {
+        let_go_of(who, line);
+      } else {
+        mux_->ask_whether_paused(late.hold, [this, who, line] { let_go_of(who, line); });
+      }
     }
   }
+}
+
+void Bridge::let_go_of(ClientId who, std::string const& line) {
+  auto* client = find_client(who);
+  if (client == nullptr || state_ != BridgeState::live) return;
+  log_.warn("{}; it answers no ping and is let go of", line);
+  client->ws().abort();
 }
 
 awaitable<void> Bridge::send_clients_away(std::uint16_t code, std::string reason) {

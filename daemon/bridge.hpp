@@ -128,6 +128,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> run_upstream();
   awaitable<std::string> heartbeat();
   awaitable<void> watch_clients();
+  void let_go_of(ClientId who, std::string const& line);
   awaitable<void> send_clients_away(std::uint16_t code, std::string reason);
   awaitable<void> let_go(Failure why);
 

@@ -219,7 +219,7 @@ int explain_usage(CLI::App const& app, CLI::ParseError const& error, std::string
 
 int run_cli(int argc, char** argv, config::Env const& env) {
   CLI::App app(
-      "Local CDP endpoints for BCTRL runtimes: one runtime, one local port, any number of clients.",
+      "Local CDP endpoints for BCTRL runtimes: one runtime, one local port, many clients at once.",
       "bctrl-bridge");
   app.set_version_flag("--version", fmt::format("bctrl-bridge {}", version()));
   app.require_subcommand(1);

@@ -6,6 +6,7 @@
 #include <boost/algorithm/string/predicate.hpp>
 
 #include "cdp/json_scan.hpp"
+#include "cdp/policy.hpp"
 #include "daemon/guard.hpp"
 #include "daemon/refusal.hpp"
 #include "net/url.hpp"
@@ -196,6 +197,7 @@ awaitable<net::HttpReply> Endpoint::new_target(net::HttpExchange& exchange, std:
   auto url = query == std::string::npos ? std::string() : rest.substr(query + 1);
   url = net::percent_decode(url.substr(0, url.find('&')));
   if (!has_scheme(url) || !net::is_utf8(url)) url = "about:blank";
+  if (cdp::ends_browser(url)) co_return json_reply(500, "Could not create new page");
   auto const params =
       fmt::format("{{\"url\":{},\"forTab\":{}}}", cdp::encode_string(url), asks_for_tabs(rest));
   auto const created = co_await ask(exchange, "Target.createTarget", params);

@@ -26,13 +26,13 @@ HoldWatch::Verdict HoldWatch::look(cdp::Holds const& holds, Clock::time_point no
   for (auto const& hold : all) {
     auto& seen = seen_.try_emplace(hold.number, Seen{now}).first->second;
     auto const age = now - seen.since;
-    if (age >= timing_.ping_after && seen.pinged == Clock::time_point::max()) {
-      seen.pinged = now;
+    bool const pinged = seen.pinged != Clock::time_point::min();
+    if ((pinged ? now - seen.pinged : age) >= timing_.ping_after) {
+      seen.before = std::exchange(seen.pinged, now);
       out.to_ping.push_back(hold.client);
     }
     if (age < timing_.named_after) continue;
-    out.late.push_back(
-        {hold.client, describe(hold, age), !std::exchange(seen.named, true), seen.pinged});
+    out.late.push_back({hold, describe(hold, age), !std::exchange(seen.named, true), seen.before});
   }
   return out;
 }

@@ -14,16 +14,16 @@ namespace bridge {
 class HoldWatch {
  public:
   struct Timing {
-    Duration ping_after = 4s;   ///< the client is asked whether it lives
+    Duration ping_after = 4s;   ///< the client is asked whether it lives, and again after as long
     Duration named_after = 8s;  ///< everybody may know who it is
   };
   explicit HoldWatch(Timing timing) : timing_(timing) {}
 
   struct Late {
-    ClientId client{};
+    cdp::Hold hold;
     std::string what;         ///< "the start of page 8C1A..., for 8 s"
     bool first_time = false;  ///< named for the first time
-    Clock::time_point pinged;
+    Clock::time_point asked;  ///< who has been silent since then does not answer; it had ping_after
   };
   struct Verdict {
     std::vector<ClientId> to_ping;
@@ -34,7 +34,8 @@ class HoldWatch {
  private:
   struct Seen {
     Clock::time_point since;
-    Clock::time_point pinged = Clock::time_point::max();  // max: not yet
+    Clock::time_point pinged = Clock::time_point::min();  // min: not yet
+    Clock::time_point before = Clock::time_point::min();  // the ping before that
     bool named = false;
   };
   Timing timing_;

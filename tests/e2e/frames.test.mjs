@@ -7,7 +7,7 @@ import { Peer } from './lib/peer.mjs';
 import { Dialogue } from './lib/twin.mjs';
 
 const COMMAND = '{"id":1,"method":"Browser.getVersion"}';
-// Passed on, each would cost everybody the connection to the browser.
+// Passed on, most of them would cost everybody the connection to the browser.
 const FORBIDDEN = {
   'a binary frame': [[frame(BINARY, COMMAND)], 1003],
   'text that is not UTF-8': [[frame(TEXT, [0x22, 0xc3, 0x28, 0x22])], 1007],

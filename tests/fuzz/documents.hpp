@@ -19,7 +19,7 @@ struct Document {
 /// at all: see is_judged().
 std::optional<Document> parse(std::string_view text);
 
-/// False for what Chrome and we refuse on purpose and nlohmann takes (nesting beyond 300), or the
+/// False for what Chrome and we refuse on purpose and nlohmann takes (nesting; not judged well before the 300 that Chrome takes), or the
 /// other way round (a lone surrogate, bytes that are not UTF-8: those never pass the WebSocket).
 bool is_judged(std::string_view text);
 

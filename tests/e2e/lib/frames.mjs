@@ -32,7 +32,8 @@ export class RawSocket {
     const ended = new Promise((resolve) => socket.once('close', resolve));
     /** What the peer said last: the code of its close frame; 0 if it sent none. */
     this.closed = ended.then(() => {
-      const at = this.bytes.lastIndexOf(0x88);
+      // Nothing comes behind it, so its length leads to the end.
+      const at = this.bytes.findIndex((byte, i) => byte === 0x88 && i + 2 + this.bytes[i + 1] === this.bytes.length);
       return at < 0 ? 0 : this.bytes.readUInt16BE(at + 2);
     });
   }

@@ -134,7 +134,7 @@ TEST_CASE("discovery: a new title does not move a target to the front") {
 TEST_CASE("discovery: targets without a page of their own are not listed, tabs on demand") {
   Discovery discovery;
   for (std::string_view const type :
-       {"browser", "worker", "worklet", "shared_storage_worklet", "auction_worklet"})
+       {"browser", "worklet", "shared_storage_worklet", "auction_worklet"})
     created(discovery, type, type);
   created(discovery, "tab1", "tab");
   created(discovery, "P", "page");
@@ -142,6 +142,17 @@ TEST_CASE("discovery: targets without a page of their own are not listed, tabs o
   created(discovery, "F", "iframe");
   CHECK(listed(discovery) == Ids{"F", "S", "P"});
   CHECK(listed(discovery, true) == Ids{"F", "S", "P", "tab1"});
+}
+
+TEST_CASE("discovery: dedicated workers stand last and name what they are part of") {
+  Discovery discovery;
+  discovery.on_event("Target.targetCreated",
+                     R"({"targetInfo":{"targetId":"W1","type":"worker","parentId":"P"}})");
+  created(discovery, "W2", "worker");
+  created(discovery, "P", "page");
+  created(discovery, "U", "browser_ui");
+  CHECK(listed(discovery) == Ids{"P", "U", "W1", "W2"});
+  CHECK(discovery.find("W1")->parent == "P");
 }
 
 TEST_CASE("discovery: a tab stands behind its page") {

@@ -197,4 +197,38 @@ TEST_CASE("mux: a service worker without a context is hidden, and let go of") {
   CHECK(bench.record.take().size() == 1);
 }
 
+TEST_CASE("mux: what a session that is not flat lets go is not held any more") {
+  Bench bench;
+  bench.attached("ANN", "A1", kPage, true);
+  CHECK(bench.held().size() == 1);
+  bench.command(
+      kBob, "Target.sendMessageToTarget",
+      R"({"sessionId":"A1","message":"{\"id\":1,\"method\":\"Runtime.runIfWaitingForDebugger\"}"})");
+  CHECK(bench.held().size() == 1);
+  bench.command(
+      kAnn, "Target.sendMessageToTarget",
+      R"({"sessionId":"A1","message":"{\"id\":1,\"method\":\"Runtime.runIfWaitingForDebugger\"}"})");
+  CHECK(bench.held().empty());
+}
+
+TEST_CASE("mux: thousands of download folders go with their client in no time") {
+  Bench bench;
+  constexpr int kMany = 100'000;
+  for (int i = 0; i < kMany; ++i)
+    bench.command(kAnn, "Browser.setDownloadBehavior",
+                  fmt::format(R"({{"behavior":"allow","browserContextId":"{}"}})", i));
+  bench.command(kBob, "Browser.setDownloadBehavior",
+                R"({"behavior":"deny","browserContextId":"0"})");
+  bench.command(kBob, "Browser.setDownloadBehavior",
+                R"({"behavior":"deny","browserContextId":"1"})");
+  bench.command(kAnn, "Target.disposeBrowserContext", R"({"browserContextId":"1"})");
+  (void)bench.record.take();
+  bench.mux.leave(kBob);
+  CHECK(bench.ups() ==
+        Lines{R"(Target.detachFromTarget - {"sessionId":"BOB"})",
+              R"(Browser.setDownloadBehavior ANN {"behavior":"allow","browserContextId":"0"})"});
+  bench.mux.leave(kAnn);
+  CHECK(bench.mux.sessions() == 0);
+}
+
 }  // namespace bridge::cdp

@@ -302,6 +302,32 @@ TEST_CASE("mux: a detach takes the whole subtree and its commands with it") {
   CHECK(bench.up(R"({"id":4,"result":{}})") == Lines{R"(c1 {"id":7,"result":{}})"});
 }
 
+TEST_CASE("mux: a command right behind a detach is refused, as Chrome does it, and once") {
+  Bench bench;
+  bench.join_two();
+  bench.grow_ann();
+  (void)bench.from(kAnn, R"({"id":5,"method":"Target.detachFromTarget","params":{}})");
+  (void)bench.from(kAnn, fmt::format(R"({{"id":6,"method":"A.b"{}}})", on(kChild)));
+  (void)bench.up(detached_event(kAnnRoot, kChild));
+  constexpr std::string_view kRefusal =
+      R"({"id":4,"error":{"code":-32001,"message":"Session with given id not found."}})";
+  CHECK(
+      bench.up(kRefusal) ==
+      Lines{R"(c1 {"id":6,"error":{"code":-32001,"message":"Session with given id not found."}})"});
+  CHECK(bench.up(kRefusal).empty());
+  CHECK(bench.mux.counts().orphans == 1);
+}
+
+TEST_CASE("mux: a refusal behind a detach finds nobody when its client has left") {
+  Bench bench;
+  bench.join_two();
+  bench.grow_ann();
+  (void)bench.from(kAnn, fmt::format(R"({{"id":6,"method":"A.b"{}}})", on(kChild)));
+  bench.mux.leave(kAnn);
+  (void)bench.take();
+  CHECK(bench.up(R"({"id":3,"error":{"code":-32001,"message":"x"}})").empty());
+}
+
 TEST_CASE("mux: a nested detach is heard on the session that named it") {
   Bench bench;
   bench.join(kAnn, kAnnRoot);

@@ -124,4 +124,14 @@ TEST_CASE("pending: random traffic agrees with a plain map") {
   }
 }
 
+TEST_CASE("pending: of what comes late only the last are kept") {
+  LatePending late;
+  constexpr int kMany = static_cast<int>(LatePending::kMax) + 5;
+  for (int i = 1; i <= kMany; ++i) late.add(i, of(1, i));
+  CHECK_FALSE(late.take(5));
+  REQUIRE(late.take(6));
+  CHECK_FALSE(late.take(6));
+  CHECK(late.take(kMany)->client_id == kMany);
+}
+
 }  // namespace bridge::cdp

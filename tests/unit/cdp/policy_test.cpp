@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "cdp/json_scan.hpp"
@@ -36,6 +37,31 @@ TEST_CASE("policy: only the commands of the table are special") {
     CAPTURE(method);
     CHECK(rule_for(method) == Rule::forward);
   }
+}
+
+TEST_CASE("policy: no address that ends the browser is opened, however it is written") {
+  for (std::string_view const url :
+       {"chrome://quit", "chrome://quit/", "CHROME://Quit/?x", "chrome:quit", "chrome:///quit#a",
+        "chrome:\\\\restart", " chrome://restart", "chr\nome://qu\tit", "chrome://%71uit",
+        "about:quit", "about:restart", "view-source:chrome://quit", "chrome://quit:80/",
+        "chrome://quit./"}) {
+    CAPTURE(url);
+    CHECK(ends_browser(url));
+    CHECK(rule_for_url(nlohmann::json{{"url", url}}.dump()) == Rule::refuse);
+    auto const inside =
+        nlohmann::json{{"id", 1}, {"method", "Target.createTarget"}, {"params", {{"url", url}}}};
+    CHECK(rule_for_nested(carrying(inside.dump())) == Rule::refuse);
+  }
+  for (std::string_view const url :
+       {"", "about:blank", "chrome://version", "chrome://quitter", "chrome://restarts/", "quit",
+        "https://quit/", "https://a.example/?u=chrome://quit", "data:text/html,chrome://quit"}) {
+    CAPTURE(url);
+    CHECK_FALSE(ends_browser(url));
+    CHECK(rule_for_url(nlohmann::json{{"url", url}}.dump()) == Rule::forward);
+  }
+  CHECK(rule_for_url(R"({"url":"about:blank","\u0075rl":"chrome://quit"})") == Rule::refuse);
+  for (std::string_view const params : {"", "null", "[]", "{}", R"({"url":5})"})
+    CHECK(rule_for_url(params) == Rule::forward);
 }
 
 TEST_CASE("policy: a harmless command inside another is forwarded") {

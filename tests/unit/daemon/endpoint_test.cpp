@@ -134,12 +134,12 @@ TEST_CASE("endpoint: targets are listed by last use, Chrome's own pages last, ta
   bench.upstream.add_target("T2", "page", "two");
   CHECK(bench.listed() == Ids{});
   REQUIRE(bench.up().has_value());
-  CHECK(bench.listed() == Ids{"T2", "T1", "UI"});
-  CHECK(bench.listed("/json/list?for_tab") == Ids{"T2", "T1", "UI", "TAB"});
-  CHECK(bench.listed("/json?x&for_tab") == Ids{"T2", "T1", "UI", "TAB"});
-  CHECK(bench.listed("/json/list?for_tab=1") == Ids{"T2", "T1", "UI"});
+  CHECK(bench.listed() == Ids{"T2", "T1", "UI", "W"});
+  CHECK(bench.listed("/json/list?for_tab") == Ids{"T2", "T1", "UI", "W", "TAB"});
+  CHECK(bench.listed("/json?x&for_tab") == Ids{"T2", "T1", "UI", "W", "TAB"});
+  CHECK(bench.listed("/json/list?for_tab=1") == Ids{"T2", "T1", "UI", "W"});
   CHECK(bench.get("/json/activate/T1").body == "Target activated");
-  CHECK(bench.listed() == Ids{"T1", "T2", "UI"});
+  CHECK(bench.listed() == Ids{"T1", "T2", "UI", "W"});
   auto const first = json::parse(bench.get("/json").body).at(0);
   CHECK(first.at("title") == "A&amp;B");
   CHECK(first.at("webSocketDebuggerUrl") ==

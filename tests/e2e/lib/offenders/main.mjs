@@ -30,8 +30,7 @@ const KINDS = {
   /** Has every new target wait for it, and never says go on. */
   holder: async (cdp) => {
     await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
-    console.log('holding');
-    stop();
+    console.log('holding'); // the test stops it when it likes
     const { code, reason } = await cdp.closed;
     console.log(`over: closed ${code} ${reason}`);
   },
