@@ -15,15 +15,28 @@ net::HttpReply refuse(unsigned status, std::string_view text) {
   return net::text_reply(status, text, "text/html");
 }
 
-bool origin_allowed(net::HttpExchange const& exchange, std::span<std::string const> allowed) {
-  auto const& request = exchange.request();
-  if (!request.has("Origin")) return true;
-  auto origin = request.header("Origin");
+bool one_origin_allowed(std::string_view origin, net::HttpExchange const& exchange,
+                        std::span<std::string const> allowed) {
   if (origin.ends_with('/')) origin.remove_suffix(1);
   if (boost::iequals(origin, "http://" + exchange.local_authority())) return true;
   return std::any_of(allowed.begin(), allowed.end(), [origin](std::string const& entry) {
     return entry == "*" || boost::iequals(entry, origin);
   });
+}
+
+// A browser sends one; of several, each has to be a good one.
+bool origin_allowed(net::HttpExchange const& exchange, std::span<std::string const> allowed) {
+  auto const& headers = exchange.request().headers;
+  return std::all_of(headers.begin(), headers.end(), [&](net::HttpHeader const& header) {
+    return !boost::iequals(header.first, "Origin") ||
+           one_origin_allowed(header.second, exchange, allowed);
+  });
+}
+
+bool is_other_site(net::HttpHeader const& header) {
+  return boost::iequals(header.first, "Sec-Fetch-Site") &&
+         (boost::iequals(header.second, "cross-site") ||
+          boost::iequals(header.second, "same-site"));
 }
 
 }  // namespace
@@ -36,9 +49,11 @@ std::optional<net::HttpReply> check_host(net::HttpExchange const& exchange,
   if (count == 0 || (count == 1 && (host.empty() || net::is_local_authority(host))))
     return std::nullopt;
   auto const name = net::host_of_authority(host);
-  bool const listed = std::any_of(allowed.begin(), allowed.end(), [name](std::string const& entry) {
-    return boost::iequals(entry, name);
-  });
+  bool const plain = host.starts_with(name) && net::is_port_suffix(host.substr(name.size()));
+  bool const listed =
+      plain && std::any_of(allowed.begin(), allowed.end(), [name](std::string const& entry) {
+        return boost::iequals(entry, name);
+      });
   if (count == 1 && listed) return std::nullopt;
   return refuse(500, "Host header is specified and is not an IP address or localhost.");
 }
@@ -56,8 +71,8 @@ std::optional<net::HttpReply> check_origin(net::HttpExchange const& exchange,
 
 std::optional<net::HttpReply> check_not_forged(net::HttpExchange const& exchange,
                                                std::span<std::string const> allowed) {
-  auto const site = exchange.request().header("Sec-Fetch-Site");
-  bool const other_site = boost::iequals(site, "cross-site") || boost::iequals(site, "same-site");
+  auto const& headers = exchange.request().headers;
+  bool const other_site = std::any_of(headers.begin(), headers.end(), is_other_site);
   if (!other_site && origin_allowed(exchange, allowed)) return std::nullopt;
   return refuse(403, "Requests of other web pages are refused.");
 }

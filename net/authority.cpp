@@ -47,6 +47,10 @@ std::string_view host_of_authority(std::string_view authority) {
   return authority.substr(0, authority.find(':'));
 }
 
+bool is_port_suffix(std::string_view rest) {
+  return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));
+}
+
 bool is_local_authority(std::string_view authority) {
   if (!is_plain(authority)) return false;
   auto const host = host_of_authority(authority);
@@ -56,7 +60,7 @@ bool is_local_authority(std::string_view authority) {
     if (authority.find(']') == std::string_view::npos) return false;
     rest = authority.substr(host.size() + 2);
   }
-  if (!rest.empty() && (rest.front() != ':' || !is_port(rest.substr(1)))) return false;
+  if (!is_port_suffix(rest)) return false;
   if (bracketed) return host.find(':') != std::string_view::npos && is_address(host);
   auto const name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
   if (is_address(name) || is_old_address(name)) return true;

@@ -9,6 +9,9 @@ namespace bridge::net {
 /// rebinding).
 [[nodiscard]] bool is_local_authority(std::string_view authority);
 
+/// What may follow the host of an authority: nothing, or ":" and a port, which may be empty.
+[[nodiscard]] bool is_port_suffix(std::string_view rest);
+
 /// The host of an authority, without port and brackets.
 [[nodiscard]] std::string_view host_of_authority(std::string_view authority);
 

@@ -89,6 +89,21 @@ TEST_CASE("guard: configured hosts pass with any port and in any case") {
   CHECK_FALSE(host("Host.Docker.Internal:9222", allowed).has_value());
   CHECK(host("x.host.docker.internal", allowed).has_value());
   CHECK(host("host.docker.internal@evil.com", allowed).has_value());
+  for (std::string const value :
+       {"host.docker.internal:@evil.com", "host.docker.internal:80@evil.com",
+        "host.docker.internal:x", "host.docker.internal:65536", "[host.docker.internal]"}) {
+    CAPTURE(value);
+    CHECK(host(value, allowed).has_value());
+  }
+}
+
+// Only the first was looked at.
+TEST_CASE("guard: every Origin and every Sec-Fetch-Site counts") {
+  net::HttpHeaders const origins{{"Origin", "http://127.0.0.1:9222"},
+                                 {"origin", "https://evil.com"}};
+  CHECK(check_origin(Asked(origins).exchange, {}).has_value());
+  CHECK(forged(origins).has_value());
+  CHECK(forged({{"Sec-Fetch-Site", "none"}, {"Sec-Fetch-Site", "cross-site"}}).has_value());
 }
 
 TEST_CASE("guard: a handshake without Origin, or from our own address, passes") {
