@@ -231,4 +231,29 @@ TEST_CASE("mux: thousands of download folders go with their client in no time") 
   CHECK(bench.mux.sessions() == 0);
 }
 
+TEST_CASE("mux: a pause that Chrome has ended without a word is found out by asking") {
+  Bench bench;
+  int lasting = 0;
+  auto const ask = [&](std::string_view error) {
+    bench.mux.from_upstream(
+        R"({"method":"Fetch.requestPaused","params":{"requestId":"R"},"sessionId":"ANN"})");
+    (void)bench.record.take();
+    Hold const hold = bench.mux.holds().all().front();
+    bench.mux.ask_whether_paused(hold, [&] { ++lasting; });
+    auto const sent = bench.last_up();
+    CHECK(sent["method"] == "Fetch.getResponseBody");
+    CHECK(sent["sessionId"] == "ANN");
+    CHECK(sent["params"]["requestId"] == "R");
+    bench.mux.from_upstream(
+        fmt::format(R"({{"id":{},"error":{{"code":-32602,"message":"{}"}},"sessionId":"ANN"}})",
+                    sent["id"].get<int>(), error));
+  };
+  ask("Can only get response body on requests captured after headers received.");
+  CHECK(lasting == 1);
+  CHECK(bench.held() == Lines{"1  R"});
+  ask("Invalid InterceptionId.");
+  CHECK(lasting == 1);
+  CHECK(bench.held().empty());
+}
+
 }  // namespace bridge::cdp
