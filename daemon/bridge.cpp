@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/scope_exit.hpp"
 #include "base/uuid.hpp"
 #include "daemon/refusal.hpp"
@@ -201,7 +204,7 @@ awaitable<std::string> Bridge::heartbeat() {
     co_await net::sleep_for(timing_.ping_every);
     auto const now = Clock::now();
     // Stopped ourselves (a debugger, a laptop asleep), we have not read what has come meanwhile.
-    bool const was_away = now - std::exchange(last_look, now) > 2 * timing_.ping_every;
+    bool const was_away = now - std::exchange(last_look, now) > timing_.silence_max / 2;
     heard_from = was_away ? now : std::max(heard_from, upstream_->last_received());
     if (state_ == BridgeState::waking && now - begun > timing_.dial) {
       why = "the runtime's browser does not answer";

@@ -103,11 +103,12 @@ test('a client that is a burden is one to nobody else', async (t) => {
       const offender = await Offender.start(t, daemon.sandbox, 'holder', daemon.ws);
       await offender.says(/^holding$/m);
       const begin = performance.now();
-      setTimeout(() => offender.stop(), 5_500); // it answers the first ping, and none after
+      const stopped = offender.says(/^answered a ping$/m).then(() => offender.stop()); // and it answers none after
       const { targetId } = await cdp.send('Target.createTarget', { url: 'about:blank' });
       const { sessionId } = await cdp.send('Target.attachToTarget', { targetId, flatten: true });
       const gone = cdp.send('Page.navigate', { url: 'data:text/html,<title>there</title>' }, sessionId);
       await eventually(() => assert.match(daemon.program.stderr, /c\d+ \S* ?holds up the start of target/), { within: 10_000 });
+      await stopped;
       t.diagnostic(`named after ${Math.round(performance.now() - begin)} ms`);
       await soon(gone, 'the navigation', 10_000);
       t.diagnostic(`the others' new page has navigated after ${Math.round(performance.now() - begin)} ms`);

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "tests/unit/daemon/bench.hpp"
 
@@ -124,6 +125,19 @@ TEST_CASE("bridge: a runtime that answers no ping is given up") {
   bench.until("the client is told", [&] { return client.ended(); });
   CHECK(client.closed.code == net::ws_code::service_restart);
   CHECK(client.closed.reason == "[UPSTREAM_LOST] the runtime has fallen silent");
+}
+
+TEST_CASE("bridge: who was stopped himself does not take his runtime for silent") {
+  Bridge::Timing timing;
+  timing.ping_every = 5ms;
+  timing.silence_max = 100ms;
+  Bench bench(bridge_config(), timing);
+  auto& client = bench.join();
+  std::this_thread::sleep_for(300ms);  // as a debugger does it to all of us: nothing is read
+  auto const back = Clock::now();
+  bench.until("pings go on", [&] { return Clock::now() - back > 30ms; });
+  CHECK(bench.bridge.state() == BridgeState::live);
+  CHECK_FALSE(client.ended());
 }
 
 TEST_CASE("bridge: pings keep a quiet connection") {

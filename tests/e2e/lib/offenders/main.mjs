@@ -23,14 +23,16 @@ const KINDS = {
   /** Asks for much in many replies, and reads none of them. */
   reader: async (cdp, page) => {
     for (let i = 0; i < 20; ++i) void cdp.send('Runtime.evaluate', { expression: `"x".repeat(${10 * MIB})` }, page);
-    setTimeout(stop, 50); // the commands leave first
+    while (socket.bufferedAmount > 0) await new Promise(setImmediate); // the commands leave first
+    stop();
     const { code, reason } = await cdp.closed;
     console.log(`over: closed ${code} ${reason}`);
   },
   /** Has every new target wait for it, and never says go on. */
   holder: async (cdp) => {
     await cdp.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
-    console.log('holding'); // the test stops it when it likes
+    socket.on('ping', () => console.log('answered a ping'));
+    console.log('holding');
     const { code, reason } = await cdp.closed;
     console.log(`over: closed ${code} ${reason}`);
   },
