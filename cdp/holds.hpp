@@ -29,10 +29,18 @@ class Holds {
   void target_waits(Session const& session);
   void request_paused(Session const& session, std::string_view request);
 
-  void target_resumed(Session const& session);
-  void request_continued(Session const& session, std::string_view request);
+  /// `command` is the upstream id of the command that asks for it: until its answer the hold counts
+  /// as over.
+  void target_resumed(Session const& session, std::int32_t command);
+  void request_continued(Session const& session, std::string_view request, std::int32_t command);
   /// Fetch.disable lets all requests of the session go.
-  void requests_continued(Session const& session);
+  void requests_continued(Session const& session, std::int32_t command);
+
+  /// Some command that lets something go has no answer yet.
+  [[nodiscard]] bool letting_go() const { return !letting_go_.empty(); }
+  /// That command's answer: Chrome has let it go, or not.
+  void answered(std::int32_t command, bool gone);
+
   /// Found to be over, though nothing has said so.
   void over(std::uint64_t number);
   /// Chrome lets everything go that a detached session held.
@@ -44,7 +52,16 @@ class Holds {
  private:
   void begin(Session const& session, std::string_view request);
 
+  /// Moves what `goes` says from all_ to letting_go_.
+  template <class Goes>
+  void let_go(std::int32_t command, Goes goes);
+
+  struct LettingGo {
+    std::int32_t command;
+    Hold hold;
+  };
   std::list<Hold> all_;  // few, and usually none
+  std::list<LettingGo> letting_go_;
   std::uint64_t last_number_ = 0;
 };
 

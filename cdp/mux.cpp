@@ -31,6 +31,11 @@ bool is_orphan(std::string_view target_info) {
          !find_member(target_info, "browserContextId");
 }
 
+// What Chrome's Fetch says of a request that it does not hold (any more).
+bool is_not_paused(std::string_view error) {
+  return error == "Invalid InterceptionId." || error == "Fetch domain is not enabled";
+}
+
 }  // namespace
 
 void Mux::start(OnAnswer ready) {
@@ -125,10 +130,8 @@ void Mux::from_client(ClientId who, std::string_view frame) {
     }
   }
   auto rule = rule_for(command.method);
-  if (rule == Rule::look_inside) {
-    rule = rule_for_nested(command.params);
-    if (rule == Rule::forward) take_note_inside(who, command.params);
-  }
+  bool const nested = rule == Rule::look_inside;
+  if (nested) rule = rule_for_nested(command.params);
   if (rule == Rule::look_at_url) rule = rule_for_url(command.params);
   switch (rule) {
     case Rule::refuse:
@@ -140,17 +143,18 @@ void Mux::from_client(ClientId who, std::string_view frame) {
       out_.client_leaves(who);
       return;
     }
-    case Rule::look_inside:
-    case Rule::look_at_url:
-    case Rule::forward:
-      break;
     default:
-      take_note(rule, *session, command);
+      break;
   }
-  forward(who, frame, command, *session);
+  auto const id = forward(who, frame, command, *session);
+  if (nested) {
+    take_note_inside(who, command.params, id);
+  } else {
+    take_note(rule, *session, command, id);
+  }
 }
 
-void Mux::take_note(Rule rule, Session const& session, Command const& command) {
+void Mux::take_note(Rule rule, Session const& session, Command const& command, std::int32_t id) {
   if (rule == Rule::note_activity) {
     auto const named = member_text(command.params, "targetId");
     discovery_.note_activity(named.empty() ? std::string_view(session.target)
@@ -160,28 +164,31 @@ void Mux::take_note(Rule rule, Session const& session, Command const& command) {
   } else if (rule == Rule::note_dispose) {
     downloads_.context_gone(member_text(command.params, "browserContextId"));
   } else if (rule == Rule::resume_target) {
-    holds_.target_resumed(session);
+    holds_.target_resumed(session, id);
   } else if (rule == Rule::continue_request) {
-    holds_.request_continued(session, member_text(command.params, "requestId"));
+    holds_.request_continued(session, member_text(command.params, "requestId"), id);
   } else if (rule == Rule::continue_requests) {
-    holds_.requests_continued(session);
+    holds_.requests_continued(session, id);
   }
 }
 
-// A session that is not flat gets its commands as text inside another.
-void Mux::take_note_inside(ClientId who, std::string_view params) {
+// A session that is not flat gets its commands as text inside another, and its refusals too: what
+// is answered here is that other one.
+void Mux::take_note_inside(ClientId who, std::string_view params, std::int32_t id) {
   auto const* session = sessions_.find(member_text(params, "sessionId"));
   auto const message = member_text(params, "message");
   Command inside;
   if (session == nullptr || session->client != who || read_command(message, inside)) return;
-  take_note(rule_for(inside.method), *session, inside);
+  take_note(rule_for(inside.method), *session, inside, id);
 }
 
-void Mux::forward(ClientId who, std::string_view frame, Command const& command,
-                  Session const& session) {
+std::int32_t Mux::forward(ClientId who, std::string_view frame, Command const& command,
+                          Session const& session) {
   ++counts_.commands;
-  IdText const id(pending_.add({who, command.id, session.number}));
-  out_.to_upstream(rewrite_command(frame, command, id.view(), session.member, session.quoted()));
+  auto const id = pending_.add({who, command.id, session.number});
+  out_.to_upstream(
+      rewrite_command(frame, command, IdText(id).view(), session.member, session.quoted()));
+  return id;
 }
 
 void Mux::from_upstream(std::string_view frame) {
@@ -218,6 +225,10 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
     return;
   }
   ++counts_.replies;
+  if (holds_.letting_go()) {
+    auto const error = find_member(frame, "error");
+    holds_.answered(*message.id, !error || is_not_paused(member_text(*error, "message")));
+  }
   auto const& root = clients_.at(pending->client).root;
   bool const of_root = root != nullptr && message.session == root->id;
   IdText const id(pending->client_id);
@@ -341,9 +352,7 @@ void Mux::ask_whether_paused(Hold const& hold, std::function<void()> lasts) {
   auto const params = fmt::format("{{\"requestId\":{}}}", encode_string(hold.request));
   call_on(hold.session_id, "Fetch.getResponseBody", params,
           [this, number = hold.number, lasts = std::move(lasts)](Answer const& answer) {
-            bool const is_over = answer.error == "Invalid InterceptionId." ||
-                                 answer.error == "Fetch domain is not enabled";
-            if (is_over) return holds_.over(number);
+            if (is_not_paused(answer.error)) return holds_.over(number);
             for (auto const& held : holds_.all())
               if (held.number == number) return lasts();
           });

@@ -110,12 +110,14 @@ class Mux {
   void call_on(std::string_view session, std::string_view method, std::string_view params,
                OnAnswer answer);
   void refuse(ClientId who, std::string const& reply);
-  void take_note_inside(ClientId who, std::string_view params);
-  void take_note(Rule rule, Session const& session, Command const& command);
+  /// `id` is the command's upstream id.
+  void take_note_inside(ClientId who, std::string_view params, std::int32_t id);
+  void take_note(Rule rule, Session const& session, Command const& command, std::int32_t id);
   /// False: the client is not to hear of it.
   [[nodiscard]] bool take_note(std::string_view method, Session& session, std::string_view frame);
-  void forward(ClientId who, std::string_view frame, Command const& command,
-               Session const& session);
+  /// The command's upstream id.
+  std::int32_t forward(ClientId who, std::string_view frame, Command const& command,
+                       Session const& session);
   void on_reply(std::string_view frame, UpstreamMessage const& message);
   void on_late_reply(std::string_view frame, UpstreamMessage const& message);
   void on_event(std::string_view frame, UpstreamMessage const& message);

@@ -117,6 +117,56 @@ TEST_CASE("mux: a paused request waits for each kind of answer, and for every st
   CHECK(bench.held() == Lines{"1 T "});
 }
 
+TEST_CASE("mux: a refused answer to a paused request leaves it paused, unless it was not") {
+  Bench bench;
+  auto const pause = [&](std::string_view id) {
+    bench.mux.from_upstream(fmt::format(
+        R"({{"method":"Fetch.requestPaused","params":{{"requestId":"{}"}},"sessionId":"ANN"}})",
+        id));
+    (void)bench.record.take();
+  };
+  auto const fulfill = [&] {
+    bench.command(kAnn, "Fetch.fulfillRequest", R"({"requestId":"r1"})");
+    CHECK(bench.held() == Lines{"1  r2"});
+    return bench.last_up().at("id").get<int>();
+  };
+  auto const answer = [&](int id, std::string_view what) {
+    bench.mux.from_upstream(fmt::format(R"({{"id":{},{},"sessionId":"ANN"}})", id, what));
+  };
+  pause("r1");
+  pause("r2");
+  auto const number = bench.mux.holds().all().front().number;
+  answer(fulfill(), R"("error":{"code":-32602,"message":"Invalid header"})");
+  CHECK(bench.held() == Lines{"1  r1", "1  r2"});
+  CHECK(bench.mux.holds().all().front().number == number);
+  SUBCASE("granted") {
+    answer(fulfill(), R"("result":{})");
+    CHECK(bench.held() == Lines{"1  r2"});
+  }
+  SUBCASE("refused because nothing is paused") {
+    answer(fulfill(), R"("error":{"code":-32602,"message":"Invalid InterceptionId."})");
+    CHECK(bench.held() == Lines{"1  r2"});
+  }
+  SUBCASE("granted, after it has paused again") {
+    auto const id = fulfill();
+    pause("r1");
+    answer(id, R"("result":{})");
+    CHECK(bench.held() == Lines{"1  r2", "1  r1"});
+  }
+  SUBCASE("refused, after the session went") {
+    auto const id = fulfill();
+    bench.mux.leave(kAnn);
+    answer(id, R"("error":{"code":-32602,"message":"Invalid header"})");
+    CHECK(bench.held().empty());
+  }
+  SUBCASE("a pause that comes again under its id is one") {
+    auto const id = fulfill();
+    pause("r1");
+    answer(id, R"("error":{"code":-32602,"message":"Invalid header"})");
+    CHECK(bench.held() == Lines{"1  r2", "1  r1"});
+  }
+}
+
 TEST_CASE("mux: who leaves holds nothing") {
   Bench bench;
   bench.attached("ANN", "A1", kPage, true);

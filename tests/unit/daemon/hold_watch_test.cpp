@@ -47,7 +47,7 @@ TEST_CASE("hold_watch: what goes on in time is not named, and a new hold begins 
   auto verdict = watch.look(holds, start + 8s);
   CHECK(verdict.late.empty());
   CHECK(watch.look(holds, start + 16s).late[0].what == "a request of target T, for 8 s");
-  holds.request_continued(one, "r");
+  holds.request_continued(one, "r", 1);
   CHECK(watch.look(holds, start + 17s).late.empty());
 }
 
