@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <nlohmann/json.hpp>
 
 #include "base/uuid.hpp"
 #include "local/guard.hpp"
@@ -76,7 +77,7 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       runtimes_(loop, *store_, runtimes_options(options_, files)),
       gateway_(loop, runtimes_),
       idempotency_(loop, *store_),
-      parts_{*store_, runtimes_, chromium_version_},
+      parts_{*store_, runtimes_, contract_, chromium_version_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}
@@ -144,9 +145,15 @@ awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& reque
   if (auto* const wrong = std::get_if<Routes::WrongMethod>(&routed))
     co_return Problem::wrong_method(std::move(wrong->allow));
   auto& found = std::get<Routes::Found>(routed);
-  Call const call{request, std::move(found.parameters), Query(query)};
+  auto const& operation = operations_.at(found.index);
+  auto const* const described = contract_.find(operation.route.operation);
+  auto const body = read_body(described, request);
+  if (!body) co_return body.error();
+  Call const call{request, std::move(found.parameters), Query(query), *body};
+  if (described != nullptr)
+    if (auto problem = contract_.check_query(*described, call.query)) co_return std::move(*problem);
   try {
-    co_return co_await perform(operations_.at(found.index), call);
+    co_return co_await perform(operation, call);
   } catch (StoreFailure const& failure) {
     log_.error("the store failed: {}", failure.what());
   }
@@ -154,8 +161,20 @@ awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& reque
                     "See the backend's log; is the disk full?");
 }
 
+Outcome<Json> Backend::read_body(Contract::Operation const* described,
+                                 net::HttpRequest const& request) const {
+  bool const takes_json = described == nullptr || described->body != nullptr;
+  if (!takes_json) return Json::object();
+  auto body = parse_object(request.body);
+  if (!body || described == nullptr) return body;
+  if (auto problem = contract_.check_body(*described, *body)) return std::move(*problem);
+  return body;
+}
+
 awaitable<Outcome<net::HttpReply>> Backend::perform(Operation const& operation, Call const& call) {
-  if (!operation.idempotent || !call.request.has("idempotency-key"))
+  auto const* const described = contract_.find(operation.route.operation);
+  bool const idempotent = described != nullptr && described->idempotent;
+  if (!idempotent || !call.request.has("idempotency-key"))
     co_return co_await operation.handler(parts_, call);
   std::string key(call.request.header("idempotency-key"));
   auto request = fingerprint(call.request);

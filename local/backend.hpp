@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "local/contract.hpp"
 #include "local/gateway.hpp"
 #include "local/idempotency.hpp"
 #include "local/operations.hpp"
@@ -65,6 +66,9 @@ class Backend final : public net::HttpHandler {
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
           std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files);
   awaitable<Outcome<net::HttpReply>> answer(net::HttpRequest const& request);
+  /// The body as the contract demands it of this operation, which may be none of its own.
+  [[nodiscard]] Outcome<Json> read_body(Contract::Operation const* described,
+                                        net::HttpRequest const& request) const;
   awaitable<Outcome<net::HttpReply>> perform(Operation const& operation, Call const& call);
 
   net::Loop& loop_;
@@ -77,6 +81,7 @@ class Backend final : public net::HttpHandler {
   Runtimes runtimes_;
   Gateway gateway_;
   Idempotency idempotency_;
+  Contract contract_;
   Parts parts_;
   std::vector<Operation> operations_;
   Routes routes_;

@@ -24,9 +24,7 @@ Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Query const& query) {
     if (!space) return space.error();
     filter.space = space->id.value;
   }
-  auto statuses = query.all_of("status", {"active", "stopped", "failed"});
-  if (!statuses) return statuses.error();
-  filter.statuses = std::move(*statuses);
+  filter.statuses = query.all("status");
   return filter;
 }
 

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "local/contract.hpp"
 #include "local/errors.hpp"
+#include "local/json.hpp"
 #include "local/query.hpp"
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
@@ -17,14 +19,17 @@ namespace bridge::local {
 struct Parts {
   Store& store;
   Runtimes& runtimes;
+  Contract const& contract;
   std::string const& chromium_version;
 };
 
-/// One authenticated request, taken apart. Lasts until its operation has ended.
+/// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
+/// its operation has ended.
 struct Call {
   net::HttpRequest const& request;
   PathParameters parameters;
   Query query;
+  Json const& body;  ///< an object; empty where the operation takes no JSON
 };
 
 /// A row of the table: an operation of the contract and what does it.
@@ -33,7 +38,6 @@ struct Operation {
 
   Route route;
   Handler handler;
-  bool idempotent = false;  ///< takes an Idempotency-Key
 };
 
 /// Every operation there is.

@@ -63,16 +63,6 @@ std::vector<std::string> Query::all(std::string_view name) const {
   return found;
 }
 
-Outcome<std::vector<std::string>> Query::all_of(std::string_view name,
-                                                std::vector<std::string_view> const& known) const {
-  auto found = all(name);
-  for (auto const& value : found)
-    if (std::find(known.begin(), known.end(), value) == known.end())
-      return Problem::invalid(name, fmt::format("{} must be one of {}; \"{}\" is not.", name,
-                                                fmt::join(known, ", "), value));
-  return found;
-}
-
 Outcome<Page> read_page(Query const& query) {
   Page page;
   if (auto const limit = query.one("limit")) {

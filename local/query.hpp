@@ -22,9 +22,6 @@ class Query {
   [[nodiscard]] std::optional<std::string> one(std::string_view name) const;
   /// Every value of an array, the comma form taken apart.
   [[nodiscard]] std::vector<std::string> all(std::string_view name) const;
-  /// all(), each of which must be one of `known`; 400 naming the field otherwise.
-  [[nodiscard]] Outcome<std::vector<std::string>> all_of(
-      std::string_view name, std::vector<std::string_view> const& known) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> values_;

@@ -36,21 +36,11 @@ awaitable<Outcome<net::HttpReply>> list_events(Parts& parts, Call const& call) {
   if (!run) co_return Problem::not_found("run", call.parameters.at("runId"));
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  auto types = call.query.all_of(
-      "type",
-      {"runtime.lifecycle", "navigation", "network.request", "network.response", "network.failed",
-       "console.message", "page.error", "page.crash", "dialog", "download", "captcha.solve.started",
-       "captcha.solve.succeeded", "captcha.solve.failed"});
-  if (!types) co_return types.error();
-  auto statuses =
-      call.query.all_of("status", {"started", "stopped", "failed", "finished", "received"});
-  if (!statuses) co_return statuses.error();
   EventFilter filter;
-  filter.types = std::move(*types);
-  filter.statuses = std::move(*statuses);
+  filter.types = call.query.all("type");
+  filter.statuses = call.query.all("status");
   filter.page = call.query.one("pageId");
   filter.context = call.query.one("contextId");
-
   co_return list_reply(parts.store.events(run->id, filter, *range), event_view);
 }
 

@@ -11,24 +11,6 @@
 namespace bridge::local {
 namespace {
 
-constexpr std::size_t kNameMax = 120;
-
-// Characters, not bytes: the contract's limit is a JSON string's.
-std::size_t length_of(std::string const& utf8) {
-  std::size_t count = 0;
-  for (char const c : utf8)
-    if ((static_cast<unsigned char>(c) & 0xc0) != 0x80) ++count;
-  return count;
-}
-
-Outcome<std::string> read_name(Json const& value) {
-  if (!value.is_string()) return Problem::invalid("name", "name must be a string.");
-  auto name = value.get<std::string>();
-  if (name.empty() || length_of(name) > kNameMax)
-    return Problem::invalid("name", "name must have 1 to 120 characters.");
-  return name;
-}
-
 Outcome<Runtime> find_runtime(Parts& parts, Call const& call) {
   auto const& id = call.parameters.at("runtimeId");
   parts.runtimes.touch(RuntimeId{id});
@@ -43,26 +25,14 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
   runtime.id = RuntimeId{new_uuid()};
   runtime.name = "Runtime " + runtime.id.value.substr(0, 8);
   runtime.config = "{}";
-  if (auto const type = body.find("type"); type != body.end() && *type != "browser")
-    return Problem::invalid("type", "type must be \"browser\".");
-  if (auto const name = body.find("name"); name != body.end()) {
-    auto read = read_name(*name);
-    if (!read) return read.error();
-    runtime.name = std::move(*read);
-  }
+  if (auto const name = body.find("name"); name != body.end()) runtime.name = *name;
   if (auto const config = body.find("config"); config != body.end()) {
     if (auto problem = check_config(*config)) return std::move(*problem);
     runtime.config = to_text(*config);
   }
-  if (auto const metadata = body.find("metadata"); metadata != body.end()) {
-    if (!metadata->is_object()) return Problem::invalid("metadata", "metadata must be an object.");
+  if (auto const metadata = body.find("metadata"); metadata != body.end())
     runtime.metadata = to_text(*metadata);
-  }
-  auto const named = body.find("spaceId");
-  if (named != body.end() && !named->is_string())
-    return Problem::invalid("spaceId", "spaceId must be an id or \"default\".");
-  auto const space =
-      find_space(parts, named == body.end() ? "default" : named->get_ref<std::string const&>());
+  auto const space = find_space(parts, body.value("spaceId", "default"));
   if (!space) return space.error();
   runtime.space = space->id;
   runtime.created_at = runtime.updated_at = now();
@@ -78,9 +48,7 @@ awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
-  auto const body = parse_object(call.request.body);
-  if (!body) co_return body.error();
-  auto const runtime = read_new_runtime(parts, *body);
+  auto const runtime = read_new_runtime(parts, call.body);
   if (!runtime) co_return runtime.error();
   parts.store.add(*runtime);
   co_return json_reply(201, runtime_view(*runtime));
@@ -98,11 +66,7 @@ awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
 
 // A config replaces the stored one; idleTimeoutSeconds is part of it and wins when both are given.
 std::optional<Problem> apply_patch(Json const& body, Runtime& runtime) {
-  if (auto const name = body.find("name"); name != body.end()) {
-    auto read = read_name(*name);
-    if (!read) return read.error();
-    runtime.name = std::move(*read);
-  }
+  if (auto const name = body.find("name"); name != body.end()) runtime.name = *name;
   auto config = Json::parse(runtime.config);
   if (auto const given = body.find("config"); given != body.end()) {
     if (auto problem = check_config(*given)) return problem;
@@ -126,10 +90,8 @@ std::optional<Problem> apply_patch(Json const& body, Runtime& runtime) {
 awaitable<Outcome<net::HttpReply>> update(Parts& parts, Call const& call) {
   auto found = find_runtime(parts, call);
   if (!found) co_return found.error();
-  auto const body = parse_object(call.request.body);
-  if (!body) co_return body.error();
   auto& runtime = *found;
-  if (auto problem = apply_patch(*body, runtime)) co_return std::move(*problem);
+  if (auto problem = apply_patch(call.body, runtime)) co_return std::move(*problem);
   runtime.updated_at = now();
   parts.store.update(runtime);
   parts.runtimes.configure(runtime.id, plan_of(runtime.config));
@@ -171,7 +133,7 @@ constexpr std::array kRows{
     Operation{{"runtimes.get", "GET", "/v1/runtimes/{runtimeId}"}, get},
     Operation{{"runtimes.update", "PATCH", "/v1/runtimes/{runtimeId}"}, update},
     Operation{{"runtimes.delete", "DELETE", "/v1/runtimes/{runtimeId}"}, remove},
-    Operation{{"runtimes.start", "POST", "/v1/runtimes/{runtimeId}/start"}, start, true},
+    Operation{{"runtimes.start", "POST", "/v1/runtimes/{runtimeId}/start"}, start},
     Operation{{"runtimes.stop", "POST", "/v1/runtimes/{runtimeId}/stop"}, stop},
 };
 

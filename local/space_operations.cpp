@@ -18,20 +18,12 @@ awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
-  auto const body = parse_object(call.request.body);
-  if (!body) co_return body.error();
   Space space;
   space.id = SpaceId{new_uuid()};
   space.name = "Space " + space.id.value.substr(0, 8);
-  if (auto const name = body->find("name"); name != body->end()) {
-    if (!name->is_string()) co_return Problem::invalid("name", "name must be a string.");
-    space.name = name->get<std::string>();
-  }
-  if (auto const mounts = body->find("environment"); mounts != body->end()) {
-    if (!mounts->is_object())
-      co_return Problem::invalid("environment", "environment must be an object.");
+  if (auto const name = call.body.find("name"); name != call.body.end()) space.name = *name;
+  if (auto const mounts = call.body.find("environment"); mounts != call.body.end())
     space.environment = to_text(*mounts);
-  }
   space.created_at = space.updated_at = now();
   parts.store.add(space);
   co_return json_reply(201, space_view(space, false));

@@ -9,6 +9,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "local/rows.hpp"
 #include "local/sqlite.hpp"
 #include "local/state_dir.hpp"
 #include "local/timestamp.hpp"
@@ -79,25 +80,6 @@ struct KeptAnswer {
   std::string body;
 };
 
-/// A slice of a list in list order, and whether more follows.
-template <class Row>
-struct Slice {
-  std::vector<Row> rows;
-  bool more = false;
-
-  /// Where the next slice begins: position of the last row, when more follow.
-  [[nodiscard]] std::optional<std::int64_t> next() const {
-    if (!more) return std::nullopt;
-    return rows.back().position;
-  }
-};
-
-/// Which part: at most `limit` rows behind position `after`.
-struct Range {
-  std::int64_t limit = 50;
-  std::optional<std::int64_t> after;
-};
-
 struct RuntimeFilter {
   std::optional<std::string> space;
   std::vector<std::string> statuses;  ///< empty: any
@@ -122,6 +104,9 @@ class Store {
   /// newer layout is an error.
   [[nodiscard]] static Result<std::unique_ptr<Store>> open(
       std::optional<std::filesystem::path> const& directory);
+
+  /// For what keeps its tables beside these.
+  [[nodiscard]] Database& database() { return *database_; }
 
   [[nodiscard]] SpaceId const& default_space() const { return default_space_; }
 
@@ -156,8 +141,6 @@ class Store {
 
  private:
   Store(std::unique_ptr<Database> database, std::unique_ptr<StateDir> held);
-  std::size_t layout();
-  void migrate();
   void ensure_default_space();
   void end_interrupted_runs();
 
