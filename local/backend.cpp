@@ -40,12 +40,21 @@ RuntimesOptions runtimes_options(BackendOptions const& options,
 }
 
 // What one key stands for: a second use must be the same.
-std::string fingerprint(net::HttpRequest const& request) {
-  return fmt::format("{} {}\n{}", request.method, request.target, request.body);
+std::string fingerprint(Call const& call) {
+  return fmt::format("{} {}\n{}\n{}", call.request.method, call.request.target,
+                     call.caller.subaccount.value_or(""), call.request.body);
 }
 
 Problem unknown_path() {
   return Problem(404, "request.not_found", "There is no such operation.");
+}
+
+// Another's things are as if they were not there.
+Problem not_callers(Call const& call) {
+  for (auto const kind : {"runtime", "run", "space"})
+    if (auto const& id = call.parameters.at(fmt::format("{}Id", kind)); !id.empty())
+      return Problem::not_found(kind, id);
+  return unknown_path();
 }
 
 }  // namespace
@@ -75,9 +84,10 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       temporary_(std::move(temporary)),
       store_(std::move(store)),
       runtimes_(loop, *store_, runtimes_options(options_, files)),
-      gateway_(loop, runtimes_),
+      gateway_(loop, runtimes_, faults_),
       idempotency_(loop, *store_),
-      parts_{*store_, runtimes_, contract_, chromium_version_},
+      accounts_(*store_),
+      parts_{*store_, accounts_, faults_, runtimes_, contract_, chromium_version_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}
@@ -135,30 +145,43 @@ awaitable<void> Backend::handle(net::HttpExchange& exchange) {
 }
 
 awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& request) {
-  if (auto problem = check_key(request)) co_return std::move(*problem);
-  // No subaccount exists yet, and acting for somebody else than asked would be worse than refusing.
-  auto const subaccount = request.header("bctrl-subaccount-id");
-  if (!subaccount.empty()) co_return Problem::not_found("subaccount", subaccount);
   auto const [path, query] = split_target(request.target);
   auto routed = routes_.find(request.method, path);
+  auto* const found = std::get_if<Routes::Found>(&routed);
+  bool const open = found != nullptr && operations_.at(found->index).open;
+  auto const caller = open ? Outcome<Caller>(Caller{}) : accounts_.identify(request, now());
+  if (!caller) co_return caller.error();
   if (std::holds_alternative<Routes::Unknown>(routed)) co_return unknown_path();
   if (auto* const wrong = std::get_if<Routes::WrongMethod>(&routed))
     co_return Problem::wrong_method(std::move(wrong->allow));
-  auto& found = std::get<Routes::Found>(routed);
-  auto const& operation = operations_.at(found.index);
+  auto const& operation = operations_.at(found->index);
   auto const* const described = contract_.find(operation.route.operation);
   auto const body = read_body(described, request);
   if (!body) co_return body.error();
-  Call const call{request, std::move(found.parameters), Query(query), *body};
+  Call const call{request, std::move(found->parameters), Query(query), *body, *caller};
   if (described != nullptr)
     if (auto problem = contract_.check_query(*described, call.query)) co_return std::move(*problem);
   try {
+    if (!is_callers(parts_, call)) co_return not_callers(call);
+    auto const spared = co_await suffer_fault(operation, call);
+    if (!spared) co_return spared.error();
     co_return co_await perform(operation, call);
   } catch (StoreFailure const& failure) {
     log_.error("the store failed: {}", failure.what());
   }
   co_return Problem(503, "storage.unavailable", "The local backend cannot write its state.",
                     "See the backend's log; is the disk full?");
+}
+
+awaitable<Outcome<void>> Backend::suffer_fault(Operation const& operation, Call const& call) {
+  auto const path = split_target(call.request.target).first;
+  if (path.starts_with("/_local/")) co_return Outcome<void>();
+  auto const fault = faults_.take_call(
+      {operation.route.operation, call.request.method, path, call.parameters.at("runtimeId")});
+  if (!fault) co_return Outcome<void>();
+  co_await net::sleep_for(fault->delay);
+  if (fault->status) co_return problem_of(*fault);
+  co_return Outcome<void>();
 }
 
 Outcome<Json> Backend::read_body(Contract::Operation const* described,
@@ -177,7 +200,7 @@ awaitable<Outcome<net::HttpReply>> Backend::perform(Operation const& operation, 
   if (!idempotent || !call.request.has("idempotency-key"))
     co_return co_await operation.handler(parts_, call);
   std::string key(call.request.header("idempotency-key"));
-  auto request = fingerprint(call.request);
+  auto request = fingerprint(call);
   co_return co_await idempotency_.once(std::move(key), std::move(request),
                                        operation.handler(parts_, call));
 }

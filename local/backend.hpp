@@ -8,7 +8,9 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "local/accounts.hpp"
 #include "local/contract.hpp"
+#include "local/faults.hpp"
 #include "local/gateway.hpp"
 #include "local/idempotency.hpp"
 #include "local/operations.hpp"
@@ -69,6 +71,8 @@ class Backend final : public net::HttpHandler {
   /// The body as the contract demands it of this operation, which may be none of its own.
   [[nodiscard]] Outcome<Json> read_body(Contract::Operation const* described,
                                         net::HttpRequest const& request) const;
+  /// What was asked to go wrong with this call, if anything.
+  awaitable<Outcome<void>> suffer_fault(Operation const& operation, Call const& call);
   awaitable<Outcome<net::HttpReply>> perform(Operation const& operation, Call const& call);
 
   net::Loop& loop_;
@@ -79,9 +83,11 @@ class Backend final : public net::HttpHandler {
   std::unique_ptr<TemporaryDir> temporary_;  // none when there is a state directory
   std::unique_ptr<Store> store_;
   Runtimes runtimes_;
+  Faults faults_;
   Gateway gateway_;
   Idempotency idempotency_;
   Contract contract_;
+  Accounts accounts_;
   Parts parts_;
   std::vector<Operation> operations_;
   Routes routes_;

@@ -54,8 +54,7 @@ void Contract::take(Json const& operation) {
   static Json const none = Json::array();
   auto const parameters = operation.find("parameters");
   for (auto const& given : parameters == operation.end() ? none : *parameters) {
-    auto const& parameter =
-        given.contains("$ref") ? resolve(given.at("$ref").get_ref<std::string const&>()) : given;
+    auto const& parameter = target(given);
     auto name = parameter.at("name").get<std::string>();
     auto const& place = parameter.at("in").get_ref<std::string const&>();
     if (place == "query") taken.query.emplace(name, &parameter.at("schema"));
@@ -73,6 +72,11 @@ void Contract::take(Json const& operation) {
 Json const& Contract::resolve(std::string const& reference) const {
   if (!reference.starts_with("#/")) throw std::logic_error("a reference out of the contract");
   return document_->at(Json::json_pointer(reference.substr(1)));
+}
+
+Json const& Contract::target(Json const& given) const {
+  auto const reference = given.find("$ref");
+  return reference == given.end() ? given : resolve(reference->get_ref<std::string const&>());
 }
 
 Contract::Operation const* Contract::find(std::string_view operation) const {

@@ -31,6 +31,10 @@ class Contract {
   [[nodiscard]] Operation const* find(std::string_view operation) const;
   /// The whole of it.
   [[nodiscard]] Json const& document() const { return *document_; }
+  /// What a "#/..." of it names.
+  [[nodiscard]] Json const& resolve(std::string const& reference) const;
+  /// `given`, or what it refers to.
+  [[nodiscard]] Json const& target(Json const& given) const;
 
   /// 400 request.invalid that names the first query parameter which is not what it should be.
   [[nodiscard]] std::optional<Problem> check_query(Operation const& operation,
@@ -40,7 +44,6 @@ class Contract {
                                                   Json const& body) const;
 
  private:
-  [[nodiscard]] Json const& resolve(std::string const& reference) const;
   void take(Json const& operation);
 
   std::unique_ptr<Json> document_;

@@ -32,7 +32,7 @@ struct DocumentFilter {
     std::vector<std::string> values;  ///< as text: "open", "true", "7"
   };
   std::vector<Member> members;
-  std::optional<std::string> text;  ///< part of the name, whatever its case
+  std::optional<std::string> text;  ///< part of name, or of the body's, in any case
 };
 
 /// The documents of one kind, in the store's database. Calls throw StoreFailure when the disk

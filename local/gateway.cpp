@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/scope_exit.hpp"
+#include "local/frame_counter.hpp"
 #include "local/json.hpp"
 #include "local/routes.hpp"
 #include "net/dial.hpp"
@@ -37,9 +38,10 @@ awaitable<Result<void>> send_text(net::ByteStream& to, std::string const& text) 
 }
 
 // Bytes of one direction until their sender ends; then the receiver is told. `ended` runs at that
-// very moment.
+// very moment. `cut` is null, or says after which frame both are torn apart.
 template <class Ended>
-awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& ended) {
+awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& ended,
+                     FrameCounter* cut) {
   std::string chunk;
   for (;;) {
     auto const bytes = co_await from.receive();
@@ -54,8 +56,10 @@ awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& en
     }
     // The received bytes last until we suspend, and sending may.
     chunk.assign(bytes->data(), bytes->size());
+    if (cut != nullptr) chunk.resize(cut->take(chunk));
     auto const sent = co_await send_text(to, chunk);
-    if (!sent) {
+    if (!sent || (cut != nullptr && cut->done())) {
+      to.close();
       ended();
       from.close();
       co_return;
@@ -64,8 +68,9 @@ awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& en
 }
 
 template <class Ended>
-awaitable<void> pump_both(net::ByteStream& client, net::ByteStream& browser, Ended const& ended) {
-  co_await (pump(client, browser, ended) && pump(browser, client, ended));
+awaitable<void> pump_both(net::ByteStream& client, net::ByteStream& browser, Ended const& ended,
+                          FrameCounter* cut) {
+  co_await (pump(client, browser, ended, nullptr) && pump(browser, client, ended, cut));
 }
 
 // Begins to count when the first side has ended.
@@ -128,6 +133,8 @@ awaitable<void> Gateway::relay(net::HttpExchange& exchange, RunId run, Runtimes:
   auto const to_client = co_await send_text(**client, from_browser);
   if (!to_browser || !to_client) co_return;
 
+  std::optional<FrameCounter> cut;
+  if (auto const frames = faults_.take_cut(admitted.runtime.value)) cut.emplace(*frames);
   net::Signal first_end(loop_.executor());
   auto const ended = [&] {
     // Now, not when the other side has gone, too: the next controller must not be told "busy" by a
@@ -135,7 +142,7 @@ awaitable<void> Gateway::relay(net::HttpExchange& exchange, RunId run, Runtimes:
     runtimes_.release(run, lease);
     first_end.notify();
   };
-  co_await (pump_both(**client, **browser, ended) || linger(first_end));
+  co_await (pump_both(**client, **browser, ended, cut ? &*cut : nullptr) || linger(first_end));
 }
 
 }  // namespace bridge::local

@@ -17,7 +17,7 @@ std::optional<Problem> check_sender(net::HttpRequest const& request) {
   return std::nullopt;
 }
 
-std::optional<Problem> check_key(net::HttpRequest const& request) {
+Outcome<std::string_view> read_key(net::HttpRequest const& request) {
   auto const value = request.header("authorization");
   if (value.empty())
     return Problem(401, "auth.required", "An API key is required.",
@@ -28,7 +28,7 @@ std::optional<Problem> check_key(net::HttpRequest const& request) {
   if (!is_bearer || !value.substr(kScheme.size()).starts_with("local_"))
     return Problem(401, "auth.invalid", "The local backend takes only keys that start with local_.",
                    "Any key of that form will do; a key of the cloud must not be sent here.");
-  return std::nullopt;
+  return value.substr(kScheme.size());
 }
 
 }  // namespace bridge::local

@@ -11,7 +11,7 @@ namespace bridge::local {
 /// and any request that carries another page's Origin. 403; none when the request may go on.
 [[nodiscard]] std::optional<Problem> check_sender(net::HttpRequest const& request);
 
-/// 401 auth.required or auth.invalid unless `request` carries a local key ("local_...").
-[[nodiscard]] std::optional<Problem> check_key(net::HttpRequest const& request);
+/// The key of Authorization; 401 auth.required or auth.invalid unless it is a local one ("local_").
+[[nodiscard]] Outcome<std::string_view> read_key(net::HttpRequest const& request);
 
 }  // namespace bridge::local

@@ -80,6 +80,7 @@ CREATE TABLE documents (
 ) STRICT;
 CREATE INDEX documents_of_kind ON documents (kind, position);
 CREATE UNIQUE INDEX documents_by_name ON documents (kind, scope, name) WHERE name IS NOT NULL;
+ALTER TABLE spaces ADD COLUMN subaccount_id TEXT;
 )sql"};
 
 std::size_t layout(Database& database) {

@@ -4,28 +4,39 @@ namespace bridge::local {
 
 std::vector<Operation> all_operations() {
   std::vector<Operation> all;
-  for (auto const rows :
-       {account_operations(), space_operations(), runtime_operations(), run_operations()})
+  for (auto const rows : {account_operations(), backend_operations(), device_operations(),
+                          help_operations(), recipient_operations(), space_operations(),
+                          subaccount_operations(), runtime_operations(), run_operations()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }
 
-Outcome<Space> find_space(Parts& parts, std::string const& named) {
-  auto const id = named == "default" ? parts.store.default_space() : SpaceId{named};
+Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named) {
+  auto const id = named == "default" ? parts.accounts.default_space(call.caller) : SpaceId{named};
   auto space = parts.store.space(id);
-  if (!space) return Problem::not_found("space", named);
+  if (!space || !call.caller.may_see(space->subaccount)) return Problem::not_found("space", named);
   return std::move(*space);
 }
 
-Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Query const& query) {
+Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call) {
   RuntimeFilter filter;
-  if (auto const named = query.one("spaceId")) {
-    auto const space = find_space(parts, *named);
+  filter.subaccount = call.caller.subaccount;
+  if (auto const named = call.query.one("spaceId")) {
+    auto const space = find_space(parts, call, *named);
     if (!space) return space.error();
     filter.space = space->id.value;
   }
-  filter.statuses = query.all("status");
+  filter.statuses = call.query.all("status");
   return filter;
+}
+
+bool is_callers(Parts& parts, Call const& call) {
+  auto id = SpaceId{call.parameters.at("spaceId")};
+  if (auto const runtime = parts.store.runtime(RuntimeId{call.parameters.at("runtimeId")}))
+    id = runtime->space;
+  if (auto const run = parts.store.run(RunId{call.parameters.at("runId")})) id = run->space;
+  auto const space = parts.store.space(id);
+  return !space || call.caller.may_see(space->subaccount);
 }
 
 Outcome<Range> read_range(Query const& query) {

@@ -4,8 +4,10 @@
 #include <string>
 #include <vector>
 
+#include "local/accounts.hpp"
 #include "local/contract.hpp"
 #include "local/errors.hpp"
+#include "local/faults.hpp"
 #include "local/json.hpp"
 #include "local/query.hpp"
 #include "local/routes.hpp"
@@ -18,6 +20,8 @@ namespace bridge::local {
 /// What operations work on. Owned by Backend, which outlives every call.
 struct Parts {
   Store& store;
+  Accounts& accounts;
+  Faults& faults;
   Runtimes& runtimes;
   Contract const& contract;
   std::string const& chromium_version;
@@ -29,7 +33,8 @@ struct Call {
   net::HttpRequest const& request;
   PathParameters parameters;
   Query query;
-  Json const& body;  ///< an object; empty where the operation takes no JSON
+  Json const& body;      ///< an object; empty where the operation takes no JSON
+  Caller const& caller;  ///< for whom
 };
 
 /// A row of the table: an operation of the contract and what does it.
@@ -38,6 +43,7 @@ struct Operation {
 
   Route route;
   Handler handler;
+  bool open = false;  ///< needs no key
 };
 
 /// Every operation there is.
@@ -45,15 +51,23 @@ struct Operation {
 
 // The rows of one resource each, in the file of that name.
 [[nodiscard]] std::span<Operation const> account_operations();
+[[nodiscard]] std::span<Operation const> backend_operations();
+[[nodiscard]] std::span<Operation const> device_operations();
+[[nodiscard]] std::span<Operation const> help_operations();
+[[nodiscard]] std::span<Operation const> recipient_operations();
+[[nodiscard]] std::span<Operation const> subaccount_operations();
 [[nodiscard]] std::span<Operation const> space_operations();
 [[nodiscard]] std::span<Operation const> runtime_operations();
 [[nodiscard]] std::span<Operation const> run_operations();
 
-/// A space named by a body or query: an id, or "default"; 404 space.not_found.
-[[nodiscard]] Outcome<Space> find_space(Parts& parts, std::string const& named);
+/// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
+[[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
 
 /// The spaceId and status by which lists of runtimes and of runs are narrowed.
-[[nodiscard]] Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Query const& query);
+[[nodiscard]] Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call);
+
+/// Whether what the path names (space, runtime, run) is the caller's. What is not there is.
+[[nodiscard]] bool is_callers(Parts& parts, Call const& call);
 
 /// Range of the rows a list call asks for.
 [[nodiscard]] Outcome<Range> read_range(Query const& query);

@@ -18,7 +18,7 @@ std::optional<Run> find_run(Parts& parts, Call const& call) {
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  auto common = read_runtime_filter(parts, call.query);
+  auto common = read_runtime_filter(parts, call);
   if (!common) co_return common.error();
   RunFilter filter{std::move(*common), call.query.one("runtimeId")};
   co_return list_reply(parts.store.runs(filter, *range), run_summary);

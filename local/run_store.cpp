@@ -106,9 +106,10 @@ Slice<Runtime> Store::runtimes(RuntimeFilter const& filter, Range range) {
       "WHERE position < ifnull(?1, 9223372036854775807) "
       "AND (?2 IS NULL OR space_id = ?2) "
       "AND (?3 IS NULL OR status IN (SELECT value FROM json_each(?3))) "
-      "ORDER BY position DESC LIMIT ?4");
+      "AND (?4 IS NULL OR space_id IN (SELECT id FROM spaces WHERE subaccount_id = ?4)) "
+      "ORDER BY position DESC LIMIT ?5");
   statement.bind(range.after).bind(filter.space).bind(set_text(filter.statuses));
-  statement.bind(range.limit + 1);
+  statement.bind(filter.subaccount).bind(range.limit + 1);
   return read_slice(statement, range.limit, read_runtime);
 }
 
@@ -195,9 +196,10 @@ Slice<Run> Store::runs(RunFilter const& filter, Range range) {
       "WHERE position < ifnull(?1, 9223372036854775807) "
       "AND (?2 IS NULL OR space_id = ?2) AND (?3 IS NULL OR runtime_id = ?3) "
       "AND (?4 IS NULL OR status IN (SELECT value FROM json_each(?4))) "
-      "ORDER BY position DESC LIMIT ?5");
+      "AND (?5 IS NULL OR space_id IN (SELECT id FROM spaces WHERE subaccount_id = ?5)) "
+      "ORDER BY position DESC LIMIT ?6");
   statement.bind(range.after).bind(filter.space).bind(filter.runtime);
-  statement.bind(set_text(filter.statuses)).bind(range.limit + 1);
+  statement.bind(set_text(filter.statuses)).bind(filter.subaccount).bind(range.limit + 1);
   return read_slice(statement, range.limit, read_run);
 }
 

@@ -20,7 +20,8 @@ Outcome<Runtime> find_runtime(Parts& parts, Call const& call) {
   return std::move(*runtime);
 }
 
-Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
+Outcome<Runtime> read_new_runtime(Parts& parts, Call const& call) {
+  auto const& body = call.body;
   Runtime runtime;
   runtime.id = RuntimeId{new_uuid()};
   runtime.name = "Runtime " + runtime.id.value.substr(0, 8);
@@ -32,7 +33,7 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
   }
   if (auto const metadata = body.find("metadata"); metadata != body.end())
     runtime.metadata = to_text(*metadata);
-  auto const space = find_space(parts, body.value("spaceId", "default"));
+  auto const space = find_space(parts, call, body.value("spaceId", "default"));
   if (!space) return space.error();
   runtime.space = space->id;
   runtime.created_at = runtime.updated_at = now();
@@ -42,13 +43,13 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Json const& body) {
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
   if (!range) co_return range.error();
-  auto const filter = read_runtime_filter(parts, call.query);
+  auto const filter = read_runtime_filter(parts, call);
   if (!filter) co_return filter.error();
   co_return list_reply(parts.store.runtimes(*filter, *range), runtime_summary);
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
-  auto const runtime = read_new_runtime(parts, call.body);
+  auto const runtime = read_new_runtime(parts, call);
   if (!runtime) co_return runtime.error();
   parts.store.add(*runtime);
   co_return json_reply(201, runtime_view(*runtime));
@@ -107,6 +108,7 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
 
 awaitable<Outcome<net::HttpReply>> start(Parts& parts, Call const& call) {
   RuntimeId id{call.parameters.at("runtimeId")};
+  if (auto problem = parts.accounts.check_active_limit(id)) co_return std::move(*problem);
   auto const started = co_await parts.runtimes.start(id);
   if (!started) co_return started.error();
   co_return json_reply(200, Json{{"runtimeId", id.value},

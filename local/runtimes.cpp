@@ -212,6 +212,13 @@ std::optional<Timestamp> Runtimes::last_activity(RuntimeId const& id) const {
   return life->last_activity;
 }
 
+bool Runtimes::crash(RuntimeId const& id) {
+  auto* const life = find(id);
+  if (life == nullptr || life->phase != Phase::active) return false;
+  life->chromium.kill();
+  return true;
+}
+
 std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(
     RunId const& run, std::string_view secret, Controller kind) {
   auto* const life = find(run);
@@ -219,7 +226,7 @@ std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(
   auto const granted = life->lock.acquire(kind, now());
   if (auto const* const busy = std::get_if<Lock::Busy>(&granted)) return *busy;
   life->touch();
-  return Admitted{std::get<Lock::Lease>(granted), life->chromium.devtools()};
+  return Admitted{std::get<Lock::Lease>(granted), life->runtime, life->chromium.devtools()};
 }
 
 void Runtimes::release(RunId const& run, Lock::Lease lease) {

@@ -54,6 +54,9 @@ class Runtimes {
   /// Removes it, its runs and its profile. 409 runtime.not_stopped while it is active.
   [[nodiscard]] Outcome<void> remove(RuntimeId const& id);
 
+  /// Kills its browser, as a crash would. False when there is none.
+  bool crash(RuntimeId const& id);
+
   /// Refuses new starts, ends every Chromium, waits. For the end of life.
   awaitable<void> stop_all();
 
@@ -69,6 +72,7 @@ class Runtimes {
   /// What a controller that was let in needs to know.
   struct Admitted {
     Lock::Lease lease{};
+    RuntimeId runtime;
     net::Url devtools;
   };
   /// Takes the lock of an active run for `kind`. Lock::Busy when somebody else has it; none when

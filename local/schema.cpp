@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "local/text.hpp"
+#include "local/timestamp.hpp"
 
 namespace bridge::local {
 namespace {
@@ -77,7 +78,10 @@ std::optional<Mismatch> check_text(Json const& value, Json const& schema,
   if (auto const pattern = schema.find("pattern"); pattern != schema.end())
     if (!std::regex_search(text, std::regex(pattern->get<std::string>())))
       return Mismatch{field, fmt::format("{} has a form that is not allowed here.", named(field))};
-  if (schema.value("format", "") == "uri" && !is_uri(text)) return mismatch(field, "a URL");
+  auto const format = schema.value("format", "");
+  if (format == "uri" && !is_uri(text)) return mismatch(field, "a URL");
+  if (format == "date-time" && !moment_from(text))
+    return mismatch(field, "a moment such as 2030-01-31T09:30:00Z");
   return std::nullopt;
 }
 

@@ -16,9 +16,9 @@ struct Mismatch {
 };
 
 /// Holds JSON values against JSON schemas as the contract's use them: type, properties, required,
-/// enum, const, minLength, maxLength, minimum, maximum, pattern, format uri, items, $ref, allOf,
-/// anyOf, oneOf with a discriminator, additionalProperties as a schema. Unknown properties are
-/// welcome, and ids may have any form: clients send more than the contract has.
+/// enum, const, minLength, maxLength, minimum, maximum, pattern, format uri and date-time, items,
+/// $ref, allOf, anyOf, oneOf with a discriminator, additionalProperties as a schema. Unknown
+/// properties are welcome, and ids may have any form: clients send more than the contract has.
 class SchemaCheck {
  public:
   /// Longest text where the schema has no limit, in bytes.

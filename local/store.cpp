@@ -22,6 +22,7 @@ Space read_space(Statement const& row) {
   space.environment = row.maybe_text(3);
   space.created_at = moment(row.number(4));
   space.updated_at = moment(row.number(5));
+  space.subaccount = row.maybe_text(6);
   return space;
 }
 
@@ -100,29 +101,59 @@ void Store::end_interrupted_runs() {
 void Store::add(Space const& space) {
   database_
       ->statement(
-          "INSERT INTO spaces (id, name, environment, created_at, updated_at) VALUES (?, ?, ?, ?, "
-          "?)")
+          "INSERT INTO spaces (id, name, environment, created_at, updated_at, subaccount_id) "
+          "VALUES (?, ?, ?, ?, ?, ?)")
       .bind(space.id.value)
       .bind(space.name)
       .bind(space.environment)
       .bind(millis(space.created_at))
       .bind(millis(space.updated_at))
+      .bind(space.subaccount)
       .run();
 }
 
 std::optional<Space> Store::space(SpaceId const& id) {
   auto statement = database_->statement(
-      "SELECT position, id, name, environment, created_at, updated_at FROM spaces WHERE id = ?");
+      "SELECT position, id, name, environment, created_at, updated_at, subaccount_id FROM spaces "
+      "WHERE id = ?");
   statement.bind(id.value);
   return read_one(statement, read_space);
 }
 
-Slice<Space> Store::spaces(Range range) {
+Slice<Space> Store::spaces(std::optional<std::string> const& subaccount, Range range) {
   auto statement = database_->statement(
-      "SELECT position, id, name, environment, created_at, updated_at FROM spaces "
-      "WHERE position < ifnull(?, 9223372036854775807) ORDER BY position DESC LIMIT ?");
-  statement.bind(range.after).bind(range.limit + 1);
+      "SELECT position, id, name, environment, created_at, updated_at, subaccount_id FROM spaces "
+      "WHERE position < ifnull(?1, 9223372036854775807) AND (?2 IS NULL OR subaccount_id = ?2) "
+      "ORDER BY position DESC LIMIT ?3");
+  statement.bind(range.after).bind(subaccount).bind(range.limit + 1);
   return read_slice(statement, range.limit, read_space);
+}
+
+void Store::update(Space const& space) {
+  database_->statement("UPDATE spaces SET name = ?, environment = ?, updated_at = ? WHERE id = ?")
+      .bind(space.name)
+      .bind(space.environment)
+      .bind(millis(space.updated_at))
+      .bind(space.id.value)
+      .run();
+}
+
+void Store::remove(SpaceId const& id) {
+  database_->statement("DELETE FROM spaces WHERE id = ?").bind(id.value).run();
+}
+
+std::int64_t Store::count_spaces(std::string_view subaccount) {
+  auto statement = database_->statement("SELECT count(*) FROM spaces WHERE subaccount_id = ?");
+  statement.bind(subaccount);
+  return statement.next() ? statement.number(0) : 0;
+}
+
+std::int64_t Store::count_active(std::string_view subaccount) {
+  auto statement = database_->statement(
+      "SELECT count(*) FROM runtimes JOIN spaces ON spaces.id = runtimes.space_id "
+      "WHERE runtimes.status = 'active' AND spaces.subaccount_id = ?");
+  statement.bind(subaccount);
+  return statement.next() ? statement.number(0) : 0;
 }
 
 std::optional<KeptAnswer> Store::kept_answer(std::string_view key, Timestamp when) {

@@ -26,6 +26,7 @@ struct Space {
   SpaceId id;
   std::string name;
   std::optional<std::string> environment;  ///< JSON object
+  std::optional<std::string> subaccount;   ///< none: the organization's own
   Timestamp created_at;
   Timestamp updated_at;
 };
@@ -81,6 +82,7 @@ struct KeptAnswer {
 };
 
 struct RuntimeFilter {
+  std::optional<std::string> subaccount;  ///< whose spaces; none: everybody's
   std::optional<std::string> space;
   std::vector<std::string> statuses;  ///< empty: any
 };
@@ -112,7 +114,15 @@ class Store {
 
   void add(Space const& space);
   [[nodiscard]] std::optional<Space> space(SpaceId const& id);
-  [[nodiscard]] Slice<Space> spaces(Range range);  // newest first
+  /// Newest first; those of one subaccount, or all.
+  [[nodiscard]] Slice<Space> spaces(std::optional<std::string> const& subaccount, Range range);
+  /// Name, environment and updated_at.
+  void update(Space const& space);
+  /// It must have no runtimes.
+  void remove(SpaceId const& id);
+  [[nodiscard]] std::int64_t count_spaces(std::string_view subaccount);
+  /// Runtimes of the subaccount's spaces that are active.
+  [[nodiscard]] std::int64_t count_active(std::string_view subaccount);
 
   void add(Runtime const& runtime);
   [[nodiscard]] std::optional<Runtime> runtime(RuntimeId const& id);

@@ -46,6 +46,7 @@ Json space_view(Space const& space, bool with_environment) {
             {"name", space.name},
             {"createdAt", rfc3339(space.created_at)},
             {"updatedAt", rfc3339(space.updated_at)}};
+  if (space.subaccount) view["subaccountId"] = *space.subaccount;
   if (with_environment) view["environment"] = object_or_empty(space.environment);
   return view;
 }

@@ -168,6 +168,31 @@ void with_backend(net::Loop& loop, local::BackendOptions options, Body body, Cle
   run(loop, whole(loop, *backend, body, clean_up));
 }
 
+/// A fake browser, and the world it needs.
+struct Fake {
+  net::Loop loop;
+  FakeDevtools devtools{loop};
+  FakeBrowser browser{devtools};
+
+  /// Runs `body(Scene&)` on a backend over it, or over the browser that the options name.
+  template <class Body>
+  void run(local::BackendOptions options, Body body) {
+    if (options.chromium.empty()) options.chromium = browser.program();
+    with_backend(loop, std::move(options), std::move(body), [this] { return devtools.stop(); });
+  }
+};
+
+template <class Body>
+void with_fake(local::BackendOptions options, Body body) {
+  Fake fake;
+  fake.run(std::move(options), std::move(body));
+}
+
+template <class Body>
+void with_fake(Body body) {
+  with_fake(local::BackendOptions(), std::move(body));
+}
+
 /// Ends when `holds(info of the only active runtime)` does. The backend says when by itself within
 /// milliseconds.
 template <class Holds>

@@ -15,31 +15,6 @@ using local::BackendOptions;
 
 namespace {
 
-/// A fake browser, and the world it needs.
-struct Fake {
-  net::Loop loop;
-  FakeDevtools devtools{loop};
-  FakeBrowser browser{devtools};
-
-  /// Runs `body(Scene&)` on a backend over it, or over the browser that the options name.
-  template <class Body>
-  void run(BackendOptions options, Body body) {
-    if (options.chromium.empty()) options.chromium = browser.program();
-    with_backend(loop, std::move(options), std::move(body), [this] { return devtools.stop(); });
-  }
-};
-
-template <class Body>
-void with_fake(BackendOptions options, Body body) {
-  Fake fake;
-  fake.run(std::move(options), std::move(body));
-}
-
-template <class Body>
-void with_fake(Body body) {
-  with_fake(BackendOptions(), std::move(body));
-}
-
 std::string details_field(Reply const& reply) {
   return reply.body.at("details").at("field").get<std::string>();
 }

@@ -20,8 +20,9 @@ unsigned sender(HttpHeaders headers) {
 }
 
 std::string key(HttpHeaders headers) {
-  auto const problem = check_key(with(std::move(headers)));
-  return problem ? problem->code : "";
+  auto const request = with(std::move(headers));
+  auto const read = read_key(request);
+  return read ? "" : read.error().code;
 }
 
 }  // namespace

@@ -7,12 +7,11 @@
 
 namespace bridge::test {
 
-/// The contract's schemas of issue 2's answers, copied from openapi.json. Tests run in the
-/// project's root.
+/// The contract's schemas. Tests run in the project's root.
 inline nlohmann::json const& contract_schemas() {
   static auto const all = [] {
-    std::ifstream file("tests/unit/local/contract_schemas.json");
-    return nlohmann::json::parse(file);
+    std::ifstream file("local/contract/openapi.json");
+    return nlohmann::json::parse(file).at("components").at("schemas");
   }();
   return all;
 }
@@ -50,9 +49,10 @@ inline std::string schema_violation(nlohmann::json const& schema, nlohmann::json
     auto const name = schema.at("$ref").get<std::string>();
     return schema_violation(contract_schemas().at(name.substr(name.rfind('/') + 1)), value, at);
   }
-  if (schema.contains("anyOf")) {
+  for (auto const forms : {"anyOf", "oneOf"}) {
+    if (!schema.contains(forms)) continue;
     std::string last;
-    for (auto const& one : schema.at("anyOf")) {
+    for (auto const& one : schema.at(forms)) {
       last = schema_violation(one, value, at);
       if (last.empty()) return "";
     }

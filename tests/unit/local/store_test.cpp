@@ -64,7 +64,7 @@ TEST_CASE("store: a default space is there from the first start and stays the sa
   auto const first = Store::open(directory.path()).value()->default_space();
   CHECK(Store::open(directory.path()).value()->default_space() == first);
   auto store = Store::open(directory.path()).value();
-  CHECK(store->spaces(Range{}).rows.size() == 1);
+  CHECK(store->spaces(std::nullopt, Range{}).rows.size() == 1);
 }
 
 TEST_CASE("store: what was written is there after reopening") {
