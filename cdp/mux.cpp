@@ -227,7 +227,9 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
   ++counts_.replies;
   if (holds_.letting_go()) {
     auto const error = find_member(frame, "error");
-    holds_.answered(*message.id, !error || is_not_paused(member_text(*error, "message")));
+    // A session that Chrome does not know holds nothing either.
+    holds_.answered(*message.id, !error || find_member(*error, "code") == kSessionNotFound ||
+                                     is_not_paused(member_text(*error, "message")));
   }
   auto const& root = clients_.at(pending->client).root;
   bool const of_root = root != nullptr && message.session == root->id;
