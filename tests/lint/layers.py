@@ -29,7 +29,7 @@ ONLY_IN = {
     r"boost/asio/ssl": r"net/\w+\.cpp",
     r"boost/asio": r"(net|api|local|daemon)/.*",
     r"openssl/": r"net/\w+\.cpp",
-    r"openssl/evp\.h": r"net/\w+\.cpp|config/key\.cpp",  # SHA-256
+    r"openssl/evp\.h": r"(net|local)/\w+\.cpp|config/key\.cpp",  # SHA-256, sealing
     r"yaml-cpp/": r"config/\w+\.cpp",
     r"nlohmann/(?!json_fwd)": r"(?!cdp/).*\.cpp",
     r"spdlog/": r"base/log\.cpp",
@@ -82,6 +82,8 @@ def self_test():
         ("daemon/embedded.hpp", '"local/backend.hpp"'),
         ("daemon/bridge.cpp", "<boost/beast/http.hpp>"),
         ("daemon/ledger.cpp", "<sqlite3.h>"),
+        ("local/hash.cpp", "<openssl/ssl.h>"),
+        ("local/hash.hpp", "<openssl/evp.h>"),
         ("config/key.cpp", "<openssl/ssl.h>"),
         ("config/load.cpp", "<openssl/evp.h>"),
         ("config/yaml.hpp", "<yaml-cpp/yaml.h>"),
@@ -94,6 +96,7 @@ def self_test():
         ("local/json.hpp", "<nlohmann/json_fwd.hpp>"),
         ("local/views.cpp", '"api/types.hpp"'),
         ("local/sqlite.cpp", "<sqlite3.h>"),
+        ("local/hash.cpp", "<openssl/evp.h>"),
         ("daemon/embedded.cpp", '"local/backend.hpp"'),
         ("net/tls.cpp", "<boost/asio/ssl/context.hpp>"),
         ("net/tls.cpp", "<openssl/ssl.h>"),
