@@ -69,11 +69,7 @@ awaitable<Outcome<net::HttpReply>> delete_key(Parts& parts, Call const& call) {
 
 // Nothing is billed here.
 awaitable<Outcome<net::HttpReply>> usage(Parts&, Call const&) {
-  auto breakdown = Json::object();
-  for (auto const name : {"aiCredits", "browserCredits", "captchaCredits", "filesCredits",
-                          "notificationsCredits", "proxyCredits"})
-    breakdown[name] = 0;
-  Json credits{{"breakdown", breakdown}};
+  Json credits{{"breakdown", no_credits()}};
   for (auto const name : {"available", "effectiveBalance", "monthlyLimit", "monthlyRemaining",
                           "monthlyUsed", "outstandingDebt", "purchasedRemaining"})
     credits[name] = 0;

@@ -31,8 +31,6 @@ Json value_of(std::string const& text, Json const& schema) {
 }
 
 Problem problem_of(Mismatch wrong) {
-  // Everybody reads a sentence; "the body must be an object." begins one.
-  wrong.message.front() = wrong.field.empty() ? 'T' : wrong.message.front();
   return Problem::invalid(wrong.field.empty() ? "body" : wrong.field, std::move(wrong.message));
 }
 
@@ -50,7 +48,6 @@ Contract::~Contract() = default;
 
 void Contract::take(Json const& operation) {
   Operation taken;
-  taken.document = &operation;
   static Json const none = Json::array();
   auto const parameters = operation.find("parameters");
   for (auto const& given : parameters == operation.end() ? none : *parameters) {
@@ -62,7 +59,6 @@ void Contract::take(Json const& operation) {
   }
   if (auto const body = operation.find("requestBody"); body != operation.end()) {
     auto const& content = body->at("content");
-    taken.multipart = content.contains("multipart/form-data");
     if (auto const json = content.find("application/json"); json != content.end())
       taken.body = &json->at("schema");
   }

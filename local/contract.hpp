@@ -21,10 +21,8 @@ class Contract {
 
   /// One operation of it.
   struct Operation {
-    Json const* document = nullptr;            ///< as the contract describes it
     std::map<std::string, Json const*> query;  ///< schema of each parameter
     Json const* body = nullptr;                ///< schema of the JSON body; null: it takes none
-    bool multipart = false;                    ///< takes an upload
     bool idempotent = false;                   ///< takes an Idempotency-Key
   };
   /// Null when the contract has no such operation.

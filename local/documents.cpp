@@ -114,11 +114,4 @@ std::vector<Document> Documents::all(DocumentFilter const& filter) {
   }
 }
 
-std::int64_t Documents::count(std::string_view scope) {
-  auto statement =
-      database_.statement("SELECT count(*) FROM documents WHERE kind = ? AND scope = ?");
-  statement.bind(kind_).bind(scope);
-  return statement.next() ? statement.number(0) : 0;
-}
-
 }  // namespace bridge::local

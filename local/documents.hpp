@@ -54,7 +54,6 @@ class Documents {
   [[nodiscard]] Slice<Document> list(DocumentFilter const& filter, Range range);  // newest first
   /// All of them, for what has to look at each.
   [[nodiscard]] std::vector<Document> all(DocumentFilter const& filter = {});
-  [[nodiscard]] std::int64_t count(std::string_view scope);
 
  private:
   Database& database_;

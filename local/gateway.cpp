@@ -38,7 +38,8 @@ awaitable<Result<void>> send_text(net::ByteStream& to, std::string const& text) 
 }
 
 // Bytes of one direction until their sender ends; then the receiver is told. `ended` runs at that
-// very moment. `cut` is null, or says after which frame both are torn apart.
+// very moment. `cut` is null, or says after which frame the receiver
+// hears no more.
 template <class Ended>
 awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& ended,
                      FrameCounter* cut) {
@@ -58,8 +59,13 @@ awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& en
     chunk.assign(bytes->data(), bytes->size());
     if (cut != nullptr) chunk.resize(cut->take(chunk));
     auto const sent = co_await send_text(to, chunk);
-    if (!sent || (cut != nullptr && cut->done())) {
-      to.close();
+    if (cut != nullptr && cut->done()) {
+      // An end, not a reset, which would take from the receiver what it has not read yet.
+      to.shutdown_send();
+      ended();
+      co_return;
+    }
+    if (!sent) {
       ended();
       from.close();
       co_return;

@@ -31,6 +31,7 @@ Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call) {
 }
 
 bool is_callers(Parts& parts, Call const& call) {
+  if (!call.caller.subaccount) return true;
   auto id = SpaceId{call.parameters.at("spaceId")};
   if (auto const runtime = parts.store.runtime(RuntimeId{call.parameters.at("runtimeId")}))
     id = runtime->space;

@@ -15,7 +15,7 @@ namespace bridge::local {
 namespace {
 
 std::string named(std::string const& field) {
-  return field.empty() ? "the body" : field;
+  return field.empty() ? "The body" : field;
 }
 
 Mismatch mismatch(std::string const& field, std::string_view must) {

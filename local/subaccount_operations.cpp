@@ -37,18 +37,14 @@ Json usage_view(Parts& parts, Document const& subaccount) {
   auto reasons = Json::array();
   if (runs_blocked) reasons.push_back("activeRunLimit");
   if (spaces_blocked) reasons.push_back("spaceLimit");
-  auto breakdown = Json::object();
-  for (auto const name : {"aiCredits", "browserCredits", "captchaCredits", "filesCredits",
-                          "notificationsCredits", "proxyCredits"})
-    breakdown[name] = 0;
   auto const& credits = limits.at("monthlyCreditLimit");
   Json view{{"subaccountId", subaccount.id},
             {"computedAt", rfc3339(now())},
             {"period", period_of(now())},
             {"isBlocked", !reasons.empty()}};
   view["blockedReasons"] = std::move(reasons);
-  view["credits"] = {{"breakdown", breakdown}, {"estimated", 0},  {"settled", 0}, {"used", 0},
-                     {"remaining", credits},   {"limit", nullptr}};
+  view["credits"] = {{"breakdown", no_credits()}, {"estimated", 0},  {"settled", 0}, {"used", 0},
+                     {"remaining", credits},      {"limit", nullptr}};
   if (credits.is_number()) view["credits"]["limit"] = credits.get<std::int64_t>();
   view["runs"] = {
       {"active", active}, {"limit", limits.at("maxActiveRuns")}, {"blocked", runs_blocked}};

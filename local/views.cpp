@@ -116,6 +116,14 @@ Json event_view(Event const& event) {
   return view;
 }
 
+Json no_credits() {
+  auto breakdown = Json::object();
+  for (auto const name : {"aiCredits", "browserCredits", "captchaCredits", "filesCredits",
+                          "notificationsCredits", "proxyCredits"})
+    breakdown[name] = 0;
+  return breakdown;
+}
+
 Json list_view(std::vector<Json> rows, std::optional<std::int64_t> next) {
   Json view{{"data", std::move(rows)}, {"nextCursor", nullptr}};
   if (next) view["nextCursor"] = cursor_text(*next);

@@ -22,6 +22,9 @@ namespace bridge::local {
 [[nodiscard]] Json run_view(Run const& run, std::int64_t events, Timestamp when);
 [[nodiscard]] Json event_view(Event const& event);
 
+/// Credits by what they went to: nothing is billed here.
+[[nodiscard]] Json no_credits();
+
 /// {data, nextCursor}; `next` is what Slice::next() says.
 [[nodiscard]] Json list_view(std::vector<Json> rows, std::optional<std::int64_t> next);
 

@@ -147,6 +147,10 @@ TEST_CASE("mux: a refused answer to a paused request leaves it paused, unless it
     answer(fulfill(), R"("error":{"code":-32602,"message":"Invalid InterceptionId."})");
     CHECK(bench.held() == Lines{"1  r2"});
   }
+  SUBCASE("refused because the session is not there") {
+    answer(fulfill(), R"("error":{"code":-32001,"message":"Session with given id not found."})");
+    CHECK(bench.held() == Lines{"1  r2"});
+  }
   SUBCASE("granted, after it has paused again") {
     auto const id = fulfill();
     pause("r1");
