@@ -12,7 +12,6 @@
 #include "base/scope_exit.hpp"
 #include "net/http_request_reader.hpp"
 #include "net/plain_stream.hpp"
-#include "net/ws_handshake.hpp"
 
 namespace bridge::net {
 namespace {
@@ -26,12 +25,6 @@ std::string authority_of(Tcp::endpoint const& end) {
   auto const address = end.address().to_string();
   return end.address().is_v6() ? fmt::format("[{}]:{}", address, end.port())
                                : fmt::format("{}:{}", address, end.port());
-}
-
-awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body) {
-  auto const head = format_head(reply);
-  asio::const_buffer const pieces[2] = {asio::buffer(head), asio::buffer(reply.body)};
-  co_return co_await bytes.send(std::span(pieces, with_body && !reply.body.empty() ? 2U : 1U));
 }
 
 awaitable<Result<void>> discard(ByteStream& bytes) {
@@ -49,57 +42,6 @@ awaitable<void> hang_up(ByteStream& bytes) {
 }
 
 }  // namespace
-
-HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
-                           std::string local_authority, std::string early)
-    : loop_(loop),
-      bytes_(bytes),
-      request_(std::move(request)),
-      local_authority_(std::move(local_authority)),
-      early_(std::move(early)) {}
-
-std::string HttpExchange::peer() const {
-  return bytes_->peer();
-}
-
-awaitable<Result<void>> HttpExchange::reply(HttpReply reply) {
-  answered_ = true;
-  co_return co_await send_reply(*bytes_, reply, request_.method != "HEAD");
-}
-
-awaitable<Result<void>> HttpExchange::upgrade() {
-  auto answer = ws_answer(request_);
-  answered_ = true;
-  auto const sent = co_await send_reply(*bytes_, answer, true);
-  if (!sent) co_return sent.error();
-  if (answer.status != 101) co_return Error(Errc::bad_message, "websocket handshake");
-  handed_over_ = true;
-  co_return Result<void>{};
-}
-
-awaitable<Result<std::unique_ptr<WsStream>>> HttpExchange::accept_websocket(WsLimits limits) {
-  auto const upgraded = co_await upgrade();
-  if (!upgraded) co_return upgraded.error();
-  co_return std::make_unique<WsStream>(loop_, std::move(bytes_), WsRole::server, limits,
-                                       std::move(early_));
-}
-
-awaitable<Result<std::unique_ptr<ByteStream>>> HttpExchange::accept_raw(std::string& early) {
-  auto const upgraded = co_await upgrade();
-  if (!upgraded) co_return upgraded.error();
-  early = std::move(early_);
-  co_return std::move(bytes_);
-}
-
-awaitable<void> HttpExchange::gone() {
-  constexpr std::size_t kEarlyMax = 1 << 20;
-  while (early_.size() < kEarlyMax) {
-    auto const got = co_await bytes_->receive();
-    if (!got) co_return;
-    early_.append(got->data(), got->size());
-  }
-  bytes_->close();  // it talks without waiting for an answer
-}
 
 class HttpServer::Acceptor {
  public:
@@ -341,7 +283,12 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
       co_await hang_up(*bytes);
       co_return;
     }
-    if (reader.last() || !bytes->is_open()) {
+    // Half a reply must look like one, and an orderly end would not.
+    if (exchange.broken_off()) {
+      bytes->close();
+      co_return;
+    }
+    if (reader.last() || exchange.ends_connection() || !bytes->is_open()) {
       co_await hang_up(*bytes);
       co_return;
     }

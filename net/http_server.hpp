@@ -6,9 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "net/http_message.hpp"
+#include "net/http_exchange.hpp"
 #include "net/tasks.hpp"
-#include "net/ws_stream.hpp"
 
 namespace bridge::net {
 
@@ -23,49 +22,6 @@ struct HttpServerLimits {
 };
 
 class HttpRequestReader;
-
-/// One request and the way to answer it. The handler answers exactly once.
-class HttpExchange {
- public:
-  HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
-               std::string local_authority, std::string early);
-
-  HttpRequest const& request() const { return request_; }
-  /// Our own end as a URL names it: "127.0.0.1:9411", "[::1]:9411".
-  std::string const& local_authority() const { return local_authority_; }
-  [[nodiscard]] std::string peer() const;
-
-  awaitable<Result<void>> reply(HttpReply reply);
-
-  /// Answers 101 and hands the socket over. Call only when request().wants_websocket(). A handshake
-  /// that breaks RFC 6455 (version, key) is answered here and yields an error.
-  awaitable<Result<std::unique_ptr<WsStream>>> accept_websocket(WsLimits limits);
-
-  /// Answers 101 and hands over the bare bytes behind it, for a relay that does not look into
-  /// frames. What the client already sent behind its handshake is in `early`.
-  awaitable<Result<std::unique_ptr<ByteStream>>> accept_raw(std::string& early);
-
-  /// Ends when the peer closes while we think. Run it beside the work: `co_await (work() ||
-  /// exchange.gone())`.
-  awaitable<void> gone();
-
-  /// Bytes behind the request; the server takes them back for the next one.
-  [[nodiscard]] std::string take_early() { return std::move(early_); }
-
-  [[nodiscard]] bool answered() const { return answered_; }
-  [[nodiscard]] bool handed_over() const { return handed_over_; }
-
- private:
-  awaitable<Result<void>> upgrade();
-
-  Loop& loop_;
-  std::unique_ptr<ByteStream>& bytes_;
-  HttpRequest request_;
-  std::string local_authority_;
-  std::string early_;
-  bool answered_ = false;
-  bool handed_over_ = false;
-};
 
 /// Answers the requests of one server. A missing answer becomes a 500.
 class HttpHandler {

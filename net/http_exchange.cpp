@@ -1,0 +1,149 @@
+#include "net/http_exchange.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+
+#include "net/ws_handshake.hpp"
+
+namespace bridge::net {
+namespace {
+
+// Status line and headers, nothing added: how the body ends is said among them.
+std::string open_head(unsigned status, HttpHeaders const& headers) {
+  auto out = fmt::format("HTTP/1.1 {} {}\r\n", status, http_reason(status));
+  for (auto const& [name, value] : headers) out += fmt::format("{}: {}\r\n", name, value);
+  return out + "\r\n";
+}
+
+std::optional<std::uint64_t> to_length(std::string_view text) {
+  std::uint64_t length = 0;
+  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), length);
+  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return length;
+}
+
+}  // namespace
+
+awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body) {
+  auto const head = format_head(reply);
+  asio::const_buffer const pieces[2] = {asio::buffer(head), asio::buffer(reply.body)};
+  co_return co_await bytes.send(std::span(pieces, with_body && !reply.body.empty() ? 2U : 1U));
+}
+
+HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
+                           std::string local_authority, std::string early)
+    : loop_(loop),
+      bytes_(bytes),
+      request_(std::move(request)),
+      local_authority_(std::move(local_authority)),
+      early_(std::move(early)) {}
+
+std::string HttpExchange::peer() const {
+  return bytes_->peer();
+}
+
+awaitable<Result<void>> HttpExchange::reply(HttpReply reply) {
+  answered_ = true;
+  co_return co_await send_reply(*bytes_, reply, request_.method != "HEAD");
+}
+
+HttpExchange::Framing HttpExchange::framing_of(unsigned status, HttpHeaders const& headers) const {
+  if (request_.method == "HEAD" || status == 204 || status == 304) return Framing::none;
+  if (count_header(headers, "content-length") > 0) return Framing::counted;
+  return request_.version < 11 ? Framing::until_close : Framing::chunked;
+}
+
+awaitable<Result<void>> HttpExchange::begin_stream(unsigned status, HttpHeaders headers,
+                                                   std::optional<Duration> write_limit) {
+  answered_ = true;
+  stream_.emplace();
+  stream_->framing = framing_of(status, headers);
+  stream_->write_limit = write_limit;
+  if (stream_->framing == Framing::counted) {
+    auto const length = to_length(find_header(headers, "content-length"));
+    if (!length) co_return Error(Errc::bad_message, "the length of a reply");
+    stream_->left = *length;
+  }
+  if (stream_->framing == Framing::chunked) headers.emplace_back("Transfer-Encoding", "chunked");
+  if (stream_->framing == Framing::until_close) headers.emplace_back("Connection", "close");
+  auto const head = open_head(status, headers);
+  co_return co_await put(head, {}, {});
+}
+
+awaitable<Result<void>> HttpExchange::write(std::string_view bytes) {
+  if (!stream_ || stream_->ended) co_return Error(Errc::bad_message, "write behind a reply's end");
+  if (bytes.empty() || stream_->framing == Framing::none) co_return Result<void>{};
+  if (stream_->framing == Framing::chunked) {
+    auto const size = fmt::format("{:x}\r\n", bytes.size());
+    co_return co_await put(size, bytes, "\r\n");
+  }
+  if (stream_->framing == Framing::counted) {
+    if (bytes.size() > stream_->left)
+      co_return Error(Errc::too_large, "write behind a reply's length");
+    stream_->left -= bytes.size();
+  }
+  co_return co_await put({}, bytes, {});
+}
+
+awaitable<Result<void>> HttpExchange::end() {
+  if (!stream_ || stream_->ended) co_return Error(Errc::bad_message, "end behind a reply's end");
+  if (stream_->left > 0) co_return Error(Errc::bad_message, "a reply ended short of its length");
+  if (stream_->framing == Framing::chunked) {
+    auto const sent = co_await put("0\r\n\r\n", {}, {});
+    if (!sent) co_return sent;
+  }
+  stream_->ended = true;
+  co_return Result<void>{};
+}
+
+// A write that failed or was cancelled may have left a part: nothing sensible can follow it.
+awaitable<Result<void>> HttpExchange::put(std::string_view before, std::string_view bytes,
+                                          std::string_view after) {
+  std::array<asio::const_buffer, 3> const pieces{asio::buffer(before), asio::buffer(bytes),
+                                                 asio::buffer(after)};
+  Result<void> sent{};
+  if (stream_->write_limit)
+    sent = co_await within(*stream_->write_limit, bytes_->send(pieces), "write a reply");
+  else
+    sent = co_await bytes_->send(pieces);
+  if (!sent) bytes_->close();
+  co_return sent;
+}
+
+awaitable<Result<void>> HttpExchange::upgrade() {
+  auto answer = ws_answer(request_);
+  answered_ = true;
+  auto const sent = co_await send_reply(*bytes_, answer, true);
+  if (!sent) co_return sent.error();
+  if (answer.status != 101) co_return Error(Errc::bad_message, "websocket handshake");
+  handed_over_ = true;
+  co_return Result<void>{};
+}
+
+awaitable<Result<std::unique_ptr<WsStream>>> HttpExchange::accept_websocket(WsLimits limits) {
+  auto const upgraded = co_await upgrade();
+  if (!upgraded) co_return upgraded.error();
+  co_return std::make_unique<WsStream>(loop_, std::move(bytes_), WsRole::server, limits,
+                                       std::move(early_));
+}
+
+awaitable<Result<std::unique_ptr<ByteStream>>> HttpExchange::accept_raw(std::string& early) {
+  auto const upgraded = co_await upgrade();
+  if (!upgraded) co_return upgraded.error();
+  early = std::move(early_);
+  co_return std::move(bytes_);
+}
+
+awaitable<void> HttpExchange::gone() {
+  constexpr std::size_t kEarlyMax = 1 << 20;
+  while (early_.size() < kEarlyMax) {
+    auto const got = co_await bytes_->receive();
+    if (!got) co_return;
+    early_.append(got->data(), got->size());
+  }
+  bytes_->close();  // it talks without waiting for an answer
+}
+
+}  // namespace bridge::net
