@@ -32,16 +32,22 @@ awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bo
   co_return co_await bytes.send(std::span(pieces, with_body && !reply.body.empty() ? 2U : 1U));
 }
 
-HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
-                           std::string local_authority, std::string early)
+HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes,
+                           HttpRequestReader& reader, HttpRequest request,
+                           std::string local_authority, Duration piece_limit)
     : loop_(loop),
       bytes_(bytes),
+      reader_(reader),
       request_(std::move(request)),
       local_authority_(std::move(local_authority)),
-      early_(std::move(early)) {}
+      piece_limit_(piece_limit) {}
 
 std::string HttpExchange::peer() const {
   return bytes_->peer();
+}
+
+awaitable<Result<std::optional<std::string>>> HttpExchange::read_piece() {
+  co_return co_await within(piece_limit_, reader_.read_piece(), "HTTP request");
 }
 
 awaitable<Result<void>> HttpExchange::reply(HttpReply reply) {
@@ -126,22 +132,23 @@ awaitable<Result<std::unique_ptr<WsStream>>> HttpExchange::accept_websocket(WsLi
   auto const upgraded = co_await upgrade();
   if (!upgraded) co_return upgraded.error();
   co_return std::make_unique<WsStream>(loop_, std::move(bytes_), WsRole::server, limits,
-                                       std::move(early_));
+                                       std::move(reader_.leftover()));
 }
 
 awaitable<Result<std::unique_ptr<ByteStream>>> HttpExchange::accept_raw(std::string& early) {
   auto const upgraded = co_await upgrade();
   if (!upgraded) co_return upgraded.error();
-  early = std::move(early_);
+  early = std::move(reader_.leftover());
   co_return std::move(bytes_);
 }
 
 awaitable<void> HttpExchange::gone() {
   constexpr std::size_t kEarlyMax = 1 << 20;
-  while (early_.size() < kEarlyMax) {
+  auto& early = reader_.leftover();
+  while (early.size() < kEarlyMax) {
     auto const got = co_await bytes_->receive();
     if (!got) co_return;
-    early_.append(got->data(), got->size());
+    early.append(got->data(), got->size());
   }
   bytes_->close();  // it talks without waiting for an answer
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "net/http_message.hpp"
+#include "net/http_request_reader.hpp"
 #include "net/tasks.hpp"
 #include "net/ws_stream.hpp"
 
@@ -19,13 +20,21 @@ awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bo
 /// stream from begin_stream() to end(), or by taking the socket over.
 class HttpExchange {
  public:
-  HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequest request,
-               std::string local_authority, std::string early);
+  /// `reader` stands behind what `request` holds.
+  HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequestReader& reader,
+               HttpRequest request, std::string local_authority, Duration piece_limit);
 
+  /// Its body is empty when the handler wanted it in pieces.
   HttpRequest const& request() const { return request_; }
   /// Our own end as a URL names it: "127.0.0.1:9411", "[::1]:9411".
   std::string const& local_authority() const { return local_authority_; }
   [[nodiscard]] std::string peer() const;
+
+  /// The next piece of the body, none behind its end; only when the handler wanted pieces. Not
+  /// beside gone(). Who sends nothing for the request deadline has timed out. Errc::bad_message: no
+  /// body, or too large; refusal() is what to answer.
+  awaitable<Result<std::optional<std::string>>> read_piece();
+  [[nodiscard]] BadRequest const& refusal() const { return reader_.why(); }
 
   awaitable<Result<void>> reply(HttpReply reply);
 
@@ -53,9 +62,6 @@ class HttpExchange {
   /// exchange.gone())`.
   awaitable<void> gone();
 
-  /// Bytes behind the request; the server takes them back for the next one.
-  [[nodiscard]] std::string take_early() { return std::move(early_); }
-
   [[nodiscard]] bool answered() const { return answered_; }
   /// A stream that was begun has not been ended.
   [[nodiscard]] bool broken_off() const { return stream_ && !stream_->ended; }
@@ -80,9 +86,10 @@ class HttpExchange {
 
   Loop& loop_;
   std::unique_ptr<ByteStream>& bytes_;
+  HttpRequestReader& reader_;
   HttpRequest request_;
   std::string local_authority_;
-  std::string early_;
+  Duration piece_limit_;
   std::optional<Stream> stream_;
   bool answered_ = false;
   bool handed_over_ = false;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -14,32 +16,54 @@ struct BadRequest {
   std::string_view text;
 };
 
-/// Reads HTTP/1.1 requests off one stream with Beast's parser, one after the other.
+/// Reads HTTP/1.1 requests off one stream with Beast's parser, one after the other: the head, then
+/// the body, whole or in pieces. A message nobody can parse is Errc::bad_message and why() says
+/// more.
 class HttpRequestReader {
  public:
-  HttpRequestReader(ByteStream& bytes, std::size_t header_max, std::size_t body_max)
-      : bytes_(bytes), header_max_(header_max), body_max_(body_max) {}
+  HttpRequestReader(ByteStream& bytes, std::size_t header_max, std::size_t body_max);
+  ~HttpRequestReader();
 
   /// Waits for the first byte of the next request; an error when the peer is gone.
   awaitable<Result<void>> wait_for_first_byte();
-  /// Reads the request that has begun. A message nobody can parse is Errc::bad_message and why()
-  /// says more.
+
+  /// Reads the head of the request that has begun.
+  awaitable<Result<HttpRequest>> read_head();
+  /// Bounds the body behind the head. One that is declared larger is an error at once.
+  [[nodiscard]] Result<void> limit_body(std::uint64_t most);
+  /// The next bytes of the body, none behind its end. Who waits for "100 Continue" gets it with the
+  /// first call.
+  awaitable<Result<std::optional<std::string>>> read_piece();
+  /// Reads the rest of the body into `body`.
+  awaitable<Result<void>> read_body(std::string& body);
+  /// Something of the body has not been read, so the next request cannot be found.
+  [[nodiscard]] bool body_left() const;
+
+  /// Head and body, which may have body_max bytes.
   awaitable<Result<HttpRequest>> read();
   [[nodiscard]] BadRequest const& why() const { return why_; }
 
   /// The client asked us to close after the reply (Connection: close, or HTTP/1.0 without
   /// keep-alive).
   [[nodiscard]] bool last() const { return last_; }
-  /// Bytes behind the request just read: the next request, or early WebSocket frames.
+  /// Bytes behind what was read: the rest of the body, the next request, or early WebSocket frames.
   [[nodiscard]] std::string& leftover() { return buffer_; }
 
  private:
+  struct Message;
+  [[nodiscard]] Result<void> feed();
+  [[nodiscard]] Error bad(error_code why);
+  awaitable<Result<void>> receive();
+  awaitable<Result<void>> invite_body();
+
   ByteStream& bytes_;
   std::size_t header_max_;
   std::size_t body_max_;
   std::string buffer_;
+  std::unique_ptr<Message> message_;
   BadRequest why_;
   bool last_ = false;
+  bool invited_ = false;  // the client has been told to go on, or did not ask
 };
 
 }  // namespace bridge::net

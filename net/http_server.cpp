@@ -253,7 +253,19 @@ awaitable<Result<HttpRequest>> HttpServer::next_request(ByteStream& bytes,
   auto const done = scope_exit([this, place] { waiting_.erase(place); });
   auto const begun = co_await reader.wait_for_first_byte();
   if (!begun) co_return begun.error();
-  co_return co_await within(limits_.request_deadline, reader.read(), "HTTP request");
+  co_return co_await within(limits_.request_deadline, read_request(reader), "HTTP request");
+}
+
+awaitable<Result<HttpRequest>> HttpServer::read_request(HttpRequestReader& reader) {
+  auto request = co_await reader.read_head();
+  if (!request) co_return request.error();
+  auto const plan = handler_.plan_body(*request);
+  auto const limited = reader.limit_body(plan.most.value_or(limits_.body_max));
+  if (!limited) co_return limited.error();
+  if (plan.in_pieces) co_return std::move(request);
+  auto const whole = co_await reader.read_body(request->body);
+  if (!whole) co_return whole.error();
+  co_return std::move(request);
 }
 
 awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string local_authority) {
@@ -273,8 +285,8 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
       }
       co_return;
     }
-    HttpExchange exchange(loop_, bytes, std::move(*request), local_authority,
-                          std::move(reader.leftover()));
+    HttpExchange exchange(loop_, bytes, reader, std::move(*request), local_authority,
+                          limits_.request_deadline);
     co_await handler_.handle(exchange);
     if (exchange.handed_over()) co_return;
     if (!exchange.answered()) {
@@ -288,11 +300,11 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
       bytes->close();
       co_return;
     }
-    if (reader.last() || exchange.ends_connection() || !bytes->is_open()) {
+    bool const last = reader.last() || reader.body_left() || exchange.ends_connection();
+    if (last || !bytes->is_open()) {
       co_await hang_up(*bytes);
       co_return;
     }
-    reader.leftover() = exchange.take_early();
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "net/http_server.hpp"
@@ -25,6 +26,7 @@ class Streams final : public HttpHandler {
     if (target == "/half") co_return co_await half(exchange);
     if (target == "/endless") co_return co_await endless(exchange);
     if (target == "/silent") co_return co_await silent(exchange);
+    if (target == "/upload") co_return co_await upload(exchange);
     HttpReply reply;
     reply.body = target;
     (void)co_await exchange.reply(std::move(reply));
@@ -35,7 +37,37 @@ class Streams final : public HttpHandler {
   std::size_t written = 0;
   bool left = false;
 
+  BodyPlan plan_body(HttpRequest const& head) override {
+    BodyPlan plan;
+    plan.in_pieces = head.target == "/upload" || head.target == "/unread";
+    if (plan.in_pieces) plan.most = 64 * 1024 * 1024;
+    return plan;
+  }
+  std::size_t largest_piece = 0;
+  std::optional<Error> upload_failure;
+
  private:
+  awaitable<void> upload(HttpExchange& exchange) {
+    CHECK(exchange.request().body.empty());
+    std::size_t total = 0;
+    for (;;) {
+      auto const piece = co_await exchange.read_piece();
+      if (!piece) {
+        upload_failure = piece.error();
+        if (!piece.error().is(Errc::bad_message)) co_return;
+        auto refusal = text_reply(exchange.refusal().status, exchange.refusal().text);
+        (void)co_await exchange.reply(std::move(refusal));
+        co_return;
+      }
+      if (!*piece) break;
+      total += (*piece)->size();
+      largest_piece = std::max(largest_piece, (*piece)->size());
+    }
+    HttpReply reply;
+    reply.body = std::to_string(total);
+    (void)co_await exchange.reply(std::move(reply));
+  }
+
   static HttpHeaders type() { return {{"Content-Type", "text/plain"}}; }
 
   awaitable<void> chunks(HttpExchange& exchange) {
@@ -84,8 +116,15 @@ class Streams final : public HttpHandler {
   }
 };
 
+HttpServerLimits short_limits() {
+  HttpServerLimits limits;
+  limits.body_max = 100;
+  limits.request_deadline = 200ms;
+  return limits;
+}
+
 struct Bench {
-  Bench() : server(loop, handler, {}, "test") {
+  explicit Bench(HttpServerLimits limits = {}) : server(loop, handler, limits, "test") {
     REQUIRE(server.listen("127.0.0.1", 0).has_value());
     server.start();
   }
@@ -214,6 +253,116 @@ TEST_CASE("http_exchange: a silent stream ends when its peer goes") {
     peer.close();
     auto const left = [&] { return bench.handler.left; };
     co_await test::until(left);
+  });
+}
+
+namespace {
+
+std::string ok(std::string_view body) {
+  return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace
+
+TEST_CASE("http_exchange: a body comes in pieces, and the next request behind it") {
+  Bench bench;
+  bench.run([&]() -> awaitable<void> {
+    auto peer = bench.connect();
+    std::string const million(1'000'000, 'x');
+    co_await peer.send("POST /upload HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + million +
+                       "POST /upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+                       "f4240\r\n" +
+                       million + "\r\n0\r\n\r\n" +
+                       "POST /upload HTTP/1.1\r\nContent-Length: 0\r\n\r\n" + get("/next"));
+    auto const expected = ok("1000000") + ok("1000003") + ok("0") + ok("/next");
+    auto const got = co_await peer.read(expected.size());
+    CHECK(got == expected);
+    CHECK(bench.handler.largest_piece <= 64 * 1024 + 200);
+  });
+}
+
+TEST_CASE("http_exchange: who waits for a word before the body gets it when the body is wanted") {
+  Bench bench(short_limits());
+  bench.run([&]() -> awaitable<void> {
+    for (std::string const target : {"/upload", "/whole"}) {
+      auto peer = bench.connect();
+      co_await peer.send("POST " + target +
+                         " HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n");
+      auto const word = co_await peer.read(kContinue.size());
+      CHECK(word == kContinue);
+      co_await peer.send("abc" + get("/next"));
+      auto const expected = ok(target == "/upload" ? "3" : target) + ok("/next");
+      auto const got = co_await peer.read(expected.size());
+      CHECK(got == expected);
+    }
+    // Not when it came along, nor to HTTP/1.0.
+    for (std::string const version : {"1.1", "1.0"}) {
+      auto peer = bench.connect();
+      co_await peer.send("POST /upload HTTP/" + version +
+                         "\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+      auto const got = co_await peer.read(ok("3").size());
+      CHECK(got == ok("3"));
+    }
+  });
+}
+
+TEST_CASE("http_exchange: a body larger than allowed is refused unread") {
+  Bench bench(short_limits());
+  bench.run([&]() -> awaitable<void> {
+    for (std::string const head :
+         {"POST /whole HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1073741824\r\n\r\n",
+          "POST /whole HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n",
+          "POST /upload HTTP/1.1\r\nContent-Length: 1073741824\r\n\r\n",
+          "POST /upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n40000000\r\n"}) {
+      CAPTURE(head);
+      auto peer = bench.connect();
+      co_await peer.send(head);
+      auto const got = co_await peer.read_to_end();
+      CHECK(got.starts_with("HTTP/1.1 413 Payload Too Large\r\n"));
+      CHECK(peer.ended_well());
+    }
+  });
+}
+
+TEST_CASE("http_exchange: a body nobody read is not taken for the next request") {
+  Bench bench(short_limits());
+  bench.run([&]() -> awaitable<void> {
+    auto peer = bench.connect();
+    auto const inner = get("/next");
+    co_await peer.send("POST /unread HTTP/1.1\r\nContent-Length: " + std::to_string(inner.size()) +
+                       "\r\n\r\n" + inner);
+    auto const got = co_await peer.read_to_end();
+    CHECK(got == ok("/unread"));
+    CHECK(peer.ended_well());
+  });
+}
+
+TEST_CASE("http_exchange: a body that stops or is no body ends the upload") {
+  struct Row {
+    bool close;
+    bool timed_out;
+  };
+  for (auto const& row : {Row{true, false}, Row{false, true}}) {
+    Bench bench(short_limits());
+    bench.run([&]() -> awaitable<void> {
+      auto peer = bench.connect();
+      co_await peer.send("POST /upload HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc");
+      if (row.close) peer.close();
+      auto const failed = [&] { return bench.handler.upload_failure.has_value(); };
+      co_await test::until(failed);
+      CHECK(bench.handler.upload_failure->is(Errc::timed_out) == row.timed_out);
+      peer.close();
+    });
+  }
+  Bench bench;
+  bench.run([&]() -> awaitable<void> {
+    auto peer = bench.connect();
+    co_await peer.send("POST /upload HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcdefgh\r\n");
+    auto const got = co_await peer.read_to_end();
+    CHECK(got.starts_with("HTTP/1.1 400 Bad Request\r\n"));
   });
 }
 
