@@ -14,6 +14,7 @@ namespace bridge::local {
 namespace {
 
 constexpr std::size_t kBodyMax = 1024 * 1024;
+constexpr std::uint64_t kUploadMax = 16ULL << 30;
 constexpr std::size_t kKeyBytes = 24;
 
 net::HttpServerLimits server_limits() {
@@ -127,6 +128,18 @@ net::HttpReply Backend::reject(unsigned status, std::string_view why) {
   return reply;
 }
 
+// An upload is read by its operation, as it comes; everything else is small.
+net::BodyPlan Backend::plan_body(net::HttpRequest const& head) {
+  net::BodyPlan plan;
+  auto const routed = routes_.find(head.method, split_target(head.target).first);
+  auto const* const found = std::get_if<Routes::Found>(&routed);
+  if (found == nullptr) return plan;
+  auto const* const described = contract_.find(operations_.at(found->index).route.operation);
+  plan.in_pieces = described != nullptr && described->multipart;
+  if (plan.in_pieces) plan.most = kUploadMax;
+  return plan;
+}
+
 awaitable<void> Backend::handle(net::HttpExchange& exchange) {
   auto const& request = exchange.request();
   auto const request_id = new_uuid();
@@ -137,14 +150,17 @@ awaitable<void> Backend::handle(net::HttpExchange& exchange) {
     co_return;
   }
   auto outcome = refused ? Outcome<net::HttpReply>(*refused) : Outcome<net::HttpReply>();
-  if (!refused) outcome = co_await answer(request);
+  if (!refused) outcome = co_await answer(exchange, request_id);
+  if (exchange.answered()) co_return;
   auto reply = outcome ? std::move(*outcome) : error_reply(outcome.error(), request_id);
   log_.debug("{} {} {}", request.method, path, reply.status);
   reply.headers.emplace_back("X-Request-Id", request_id);
   [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
 }
 
-awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& request) {
+awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpExchange& exchange,
+                                                   std::string const& request_id) {
+  auto const& request = exchange.request();
   auto const [path, query] = split_target(request.target);
   auto routed = routes_.find(request.method, path);
   auto* const found = std::get_if<Routes::Found>(&routed);
@@ -158,7 +174,8 @@ awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpRequest const& reque
   auto const* const described = contract_.find(operation.route.operation);
   auto const body = read_body(described, request);
   if (!body) co_return body.error();
-  Call const call{request, std::move(found->parameters), Query(query), *body, *caller};
+  Call const call{request,   std::move(found->parameters), Query(query), *body, *caller, exchange,
+                  request_id};
   if (described != nullptr)
     if (auto problem = contract_.check_query(*described, call.query)) co_return std::move(*problem);
   try {

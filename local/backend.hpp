@@ -61,13 +61,15 @@ class Backend final : public net::HttpHandler {
   /// How many Chromiums run.
   [[nodiscard]] std::size_t active_runtimes() const { return runtimes_.snapshot().size(); }
 
+  [[nodiscard]] net::BodyPlan plan_body(net::HttpRequest const& head) override;
   awaitable<void> handle(net::HttpExchange& exchange) override;
   [[nodiscard]] net::HttpReply reject(unsigned status, std::string_view why) override;
 
  private:
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
           std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files);
-  awaitable<Outcome<net::HttpReply>> answer(net::HttpRequest const& request);
+  awaitable<Outcome<net::HttpReply>> answer(net::HttpExchange& exchange,
+                                            std::string const& request_id);
   /// The body as the contract demands it of this operation, which may be none of its own.
   [[nodiscard]] Outcome<Json> read_body(Contract::Operation const* described,
                                         net::HttpRequest const& request) const;

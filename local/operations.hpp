@@ -13,7 +13,7 @@
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
-#include "net/http_message.hpp"
+#include "net/http_exchange.hpp"
 
 namespace bridge::local {
 
@@ -35,7 +35,19 @@ struct Call {
   Query query;
   Json const& body;      ///< an object; empty where the operation takes no JSON
   Caller const& caller;  ///< for whom
+  /// For what comes or goes in pieces: an upload, a file, a stream of events. Whoever answers here
+  /// sends stream_headers() along and returns answered().
+  net::HttpExchange& exchange;
+  std::string const& request_id;
+
+  /// What every reply carries.
+  [[nodiscard]] net::HttpHeaders stream_headers() const { return {{"X-Request-Id", request_id}}; }
 };
+
+/// What an operation returns that has answered by itself.
+[[nodiscard]] inline net::HttpReply answered() {
+  return {};
+}
 
 /// A row of the table: an operation of the contract and what does it.
 struct Operation {

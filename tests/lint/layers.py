@@ -29,7 +29,7 @@ ONLY_IN = {
     r"boost/asio/ssl": r"net/\w+\.cpp",
     r"boost/asio": r"(net|api|local|daemon)/.*",
     r"openssl/": r"net/\w+\.cpp",
-    r"openssl/evp\.h": r"(net|local)/\w+\.cpp|config/key\.cpp",  # SHA-256, sealing
+    r"openssl/(evp|x509)\.h": r"(net|local)/\w+\.cpp|config/key\.cpp",  # SHA-256, sealing, signatures
     r"yaml-cpp/": r"config/\w+\.cpp",
     r"nlohmann/(?!json_fwd)": r"(?!cdp/).*\.cpp",
     r"spdlog/": r"base/log\.cpp",
