@@ -4,6 +4,9 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <list>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -13,16 +16,41 @@
 
 namespace bridge::test {
 
-/// A DevTools port without a browser: answers /json/version and /json/list, echoes what its web
-/// sockets say.
+/// A DevTools port without a browser: answers /json/version and /json/list. On its web sockets it
+/// answers commands as `answer` says and echoes what is no command.
 class FakeDevtools final : public net::HttpHandler {
  public:
+  using Json = nlohmann::json;
+
   explicit FakeDevtools(net::Loop& loop) : server_(loop, *this, {}, "fake devtools") {
     server_.listen("127.0.0.1", 0).value();
     server_.start();
   }
+
+  /// A command's answer without its id, {"result": ...} or {"error": ...}; null: none, ever.
+  std::function<Json(Json const& command)> answer = [](Json const&) {
+    return Json{{"result", Json::object()}};
+  };
+  /// The commands heard so far, on whichever socket.
+  std::vector<Json> heard;
+
   [[nodiscard]] std::uint16_t port() const { return server_.port(); }
-  [[nodiscard]] std::size_t sockets() const { return sockets_; }
+  [[nodiscard]] net::Url url() const {
+    return net::parse_url(fmt::format("ws://127.0.0.1:{}/devtools/browser/fake", port())).value();
+  }
+  [[nodiscard]] std::size_t sockets() const { return sockets_.size(); }
+  /// Says it on every socket.
+  void say(std::string_view text) {
+    for (auto* const socket : sockets_) [[maybe_unused]] bool const queued = socket->send(text);
+  }
+  void say_json(Json const& message) {
+    auto const text = message.dump();
+    say(text);
+  }
+  /// Cuts every socket.
+  void cut() {
+    for (auto* const socket : sockets_) socket->abort();
+  }
   awaitable<void> stop() { return server_.stop(); }
 
   awaitable<void> handle(net::HttpExchange& exchange) override {
@@ -36,27 +64,37 @@ class FakeDevtools final : public net::HttpHandler {
     net::WsLimits const limits;
     auto ws = co_await exchange.accept_websocket(limits);
     if (!ws) co_return;
-    auto const left = scope_exit([this] { --sockets_; });
-    ++sockets_;
-    Echo echo(**ws);
-    [[maybe_unused]] auto const end = co_await (*ws)->run(echo);
+    auto const place = sockets_.insert(sockets_.end(), ws->get());
+    auto const left = scope_exit([this, place] { sockets_.erase(place); });
+    Peer peer(*this, **ws);
+    [[maybe_unused]] auto const end = co_await (*ws)->run(peer);
   }
 
  private:
-  class Echo final : public net::WsReceiver {
+  class Peer final : public net::WsReceiver {
    public:
-    explicit Echo(net::WsStream& to) : to_(to) {}
+    Peer(FakeDevtools& fake, net::WsStream& to) : fake_(fake), to_(to) {}
     void on_message(net::WsOpcode, std::span<char> payload) override {
-      [[maybe_unused]] bool const queued =
-          to_.send(std::string_view(payload.data(), payload.size()));
+      std::string text(payload.data(), payload.size());
+      auto const command = Json::parse(text, nullptr, false);
+      if (command.is_object() && command.contains("method")) {
+        fake_.heard.push_back(command);
+        auto reply = fake_.answer(command);
+        if (reply.is_null()) return;
+        reply["id"] = command.at("id");
+        if (command.contains("sessionId")) reply["sessionId"] = command.at("sessionId");
+        text = reply.dump();
+      }
+      [[maybe_unused]] bool const queued = to_.send(std::string_view(text));
     }
 
    private:
+    FakeDevtools& fake_;
     net::WsStream& to_;
   };
 
   net::HttpServer server_;
-  std::size_t sockets_ = 0;
+  std::list<net::WsStream*> sockets_;
 };
 
 /// A program that looks like Chromium to its starter.
