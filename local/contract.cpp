@@ -59,6 +59,7 @@ void Contract::take(Json const& operation) {
   }
   if (auto const body = operation.find("requestBody"); body != operation.end()) {
     auto const& content = body->at("content");
+    taken.multipart = content.contains("multipart/form-data");
     if (auto const json = content.find("application/json"); json != content.end())
       taken.body = &json->at("schema");
   }

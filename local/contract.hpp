@@ -23,6 +23,7 @@ class Contract {
   struct Operation {
     std::map<std::string, Json const*> query;  ///< schema of each parameter
     Json const* body = nullptr;                ///< schema of the JSON body; null: it takes none
+    bool multipart = false;                    ///< takes an upload
     bool idempotent = false;                   ///< takes an Idempotency-Key
   };
   /// Null when the contract has no such operation.

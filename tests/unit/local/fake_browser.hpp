@@ -12,6 +12,7 @@
 
 #include "base/scope_exit.hpp"
 #include "net/http_server.hpp"
+#include "net/url.hpp"
 #include "temporary_directory.hpp"
 
 namespace bridge::test {
