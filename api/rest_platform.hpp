@@ -5,26 +5,16 @@
 #include <string>
 
 #include "api/platform.hpp"
-#include "api/retry.hpp"
-#include "base/log.hpp"
-#include "net/http_client.hpp"
+#include "api/rest_client.hpp"
 
 namespace bridge::api {
 
-struct RestOptions {
-  std::string base_url = "https://api.bctrl.ai/v1";  ///< "/v1" is appended unless it ends in it
-  Secret key;
-  Duration timeout = 30s;         ///< one call with its retries
-  Duration start_timeout = 120s;  ///< a start, which answers when the browser is usable
-  std::uint64_t retry_seed = 1;
-};
-
-/// The platform over HTTPS. Follows no redirect, because the key would travel along.
+/// The platform over HTTPS.
 class RestPlatform final : public Platform {
  public:
-  /// Errors: an unusable base URL or key, and a `local_` key for a host that is not loopback.
+  /// Errors: those of Server::make.
   static Result<std::unique_ptr<RestPlatform>> make(net::Loop& loop, net::Reach reach,
-                                                    RestOptions options);
+                                                    RestOptions const& options);
 
   awaitable<ApiResult<Whoami>> whoami() override;
   awaitable<ApiResult<Page<Space>>> list_spaces(SpaceQuery query) override;
@@ -43,34 +33,14 @@ class RestPlatform final : public Platform {
   awaitable<ApiResult<Page<RunEvent>>> list_events(EventQuery query) override;
 
  private:
-  /// One request of the contract, before the base URL and the headers every request has.
-  struct Call {
-    std::string method;
-    std::string path;  ///< below the base: "/runtimes/rt_1/start"
-    std::string body;
-    std::string idempotency_key;
-  };
-  struct Answer {
-    unsigned status = 0;
-    std::string body;
-  };
+  RestPlatform(net::Loop& loop, net::Reach reach, Server server, RestOptions const& options);
 
-  RestPlatform(net::Loop& loop, net::Reach reach, RestOptions options, net::Url base);
-
-  /// The answer to a call, retries included, or the error it ended with.
-  awaitable<ApiResult<Answer>> send(Call call, Clock::time_point deadline);
-  awaitable<ApiResult<Answer>> attempt(Call const& call, Duration limit);
-  /// A call without an idempotency key, within `timeout`.
-  awaitable<ApiResult<Answer>> ask(std::string method, std::string path, std::string body = {});
   awaitable<ApiResult<Runtime>> read_with_url(RuntimeId id, Clock::time_point deadline);
   awaitable<ApiResult<RuntimeStart>> await_url(RuntimeStart begun, Clock::time_point deadline);
-  [[nodiscard]] net::HttpRequest request_for(Call const& call) const;
 
-  RestOptions options_;
-  net::Url base_;
-  net::HttpClient http_;
-  RetryDelays delays_;
-  Log log_{"api"};
+  RestClient rest_;
+  Duration start_timeout_;
+  std::uint64_t retry_seed_;
 };
 
 }  // namespace bridge::api

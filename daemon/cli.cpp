@@ -11,6 +11,7 @@
 #include "base/version.hpp"
 #include "config/load.hpp"
 #include "config/show.hpp"
+#include "daemon/api_verb.hpp"
 #include "daemon/control_client.hpp"
 #include "daemon/failure.hpp"
 #include "daemon/serve.hpp"
@@ -115,6 +116,7 @@ class Configured {
   config::Overrides flags;
   bool with_origin = false;
   LocalVerb local;
+  ApiVerb api;
 
   int serve_daemon() {
     return with_config(
@@ -123,6 +125,10 @@ class Configured {
   int serve_backend() {
     return with_config(
         [this](config::Loaded const& loaded) { return serve_local(local, loaded, sources_.env); });
+  }
+  int call() {
+    return with_config(
+        [this](config::Loaded const& loaded) { return call_api(api, loaded, sources_.env); });
   }
   int check() {
     return with_config([](config::Loaded const& loaded) {
@@ -174,6 +180,8 @@ constexpr char const* kExamples = R"text(Examples:
   bctrl-bridge status                   what it does, and why
   eval "$(bctrl-bridge env main)"       the addresses of bridge "main" for a shell
   bctrl-bridge explain AUTH             what an error code means and what to do
+  bctrl-bridge api POST /v1/runtimes/rt_1/start
+                                        any call of the API, cloud or local
 
 Without a configuration there is one bridge, "main", on http://127.0.0.1:9411: in the cloud when
 there is an API key in BCTRL_API_KEY, else with a Chromium of this machine.)text";
@@ -189,13 +197,17 @@ void add_common_flags(CLI::App& verb, config::Overrides& flags) {
       ->type_name("FORMAT");
 }
 
-/// And what is of no use to the local backend alone.
-void add_daemon_flags(CLI::App& verb, config::Overrides& flags) {
-  add_common_flags(verb, flags);
+void add_backend_flags(CLI::App& verb, config::Overrides& flags) {
   verb.add_option("--backend", flags.backend, "Where runtimes live")->type_name("local|cloud");
   verb.add_option("--api-url", flags.base_url, "Base URL of the cloud's API")->type_name("URL");
   verb.add_option("--api-key-file", flags.key_file, "File with the API key; - is standard input")
       ->type_name("FILE");
+}
+
+/// And what is of no use to the local backend alone.
+void add_daemon_flags(CLI::App& verb, config::Overrides& flags) {
+  add_common_flags(verb, flags);
+  add_backend_flags(verb, flags);
   verb.add_option("--service-port", flags.service_port,
                   "Port of health and /b/<name>; 0 is any free one")
       ->type_name("PORT");
@@ -213,6 +225,38 @@ int explain_usage(CLI::App const& app, CLI::ParseError const& error, std::string
   fmt::print("{}", out.str());
   fmt::print(stderr, "{}", log::redact(err.str()));
   return code == 0 ? exit_code::ok : exit_code::usage;
+}
+
+void add_api_verb(CLI::App& verb, Configured& configured) {
+  auto& api = configured.api;
+  verb.add_option("method", api.method, "GET, POST, PATCH, PUT or DELETE")->required();
+  verb.add_option("path", api.path, "Such as /v1/runtimes; /v1 may be left out")->required();
+  auto const field = [&api](bool typed) {
+    return [&api, typed](std::string const& text) { api.fields.push_back({text, typed}); };
+  };
+  verb.add_option_function<std::string>("-f,--raw-field", field(false),
+                                        "Text NAME=VALUE, NAME[MEMBER]=VALUE or NAME[]=VALUE: of "
+                                        "the query for GET and DELETE, else of the body")
+      ->trigger_on_parse()
+      ->type_name("FIELD");
+  verb.add_option_function<std::string>(
+          "-F,--field", field(true),
+          "The same, but true, false, null and numbers are not text, and @FILE is read")
+      ->trigger_on_parse()
+      ->type_name("FIELD");
+  verb.add_option("-H,--header", api.headers, "'Name: value'")->expected(1)->take_all();
+  auto* input = verb.add_option("--input", api.input, "Body; - is standard input");
+  input->type_name("FILE");
+  verb.add_option("--form", api.form, "Part of an upload: NAME=VALUE or NAME=@FILE[;type=TYPE]")
+      ->expected(1)
+      ->take_all()
+      ->excludes(input)
+      ->type_name("PART");
+  verb.add_option("-o,--output", api.output, "Write what is answered here")->type_name("FILE");
+  verb.add_flag("--paginate", api.paginate, "All pages of a list, as one");
+  verb.add_flag("-i,--include", api.show_head, "Print status and headers too");
+  verb.add_option("--config", configured.flags.config, "Configuration file")->type_name("FILE");
+  add_backend_flags(verb, configured.flags);
 }
 
 }  // namespace
@@ -269,6 +313,10 @@ int run_cli(int argc, char** argv, config::Env const& env) {
   state->type_name("DIR");
   local->add_flag("--in-memory", configured.local.in_memory, "Keep nothing; runs beside a daemon")
       ->excludes(state);
+
+  add_api_verb(*verb(app, "api", "One call of the API, cloud or local, as `gh api` does",
+                     [&] { exit = configured.call(); }),
+               configured);
 
   auto* config = app.add_subcommand("config", "Look at the configuration: check, show");
   config->group("Verbs");

@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <iostream>
 
 #include "api/rest_platform.hpp"
 #include "base/version.hpp"
-#include "config/key.hpp"
 #include "config/paths.hpp"
 #include "daemon/banner.hpp"
 #include "daemon/daemon.hpp"
@@ -18,6 +16,7 @@
 #include "daemon/ending.hpp"
 #include "daemon/locator.hpp"
 #include "daemon/port_owner.hpp"
+#include "daemon/reaching.hpp"
 #include "systemd/notify.hpp"
 
 namespace bridge {
@@ -57,26 +56,6 @@ Result<std::string> local_state_dir(config::Config const& config, config::Env co
   }
   if (auto const made = config::make_private_dir(path); !made) return made.error();
   return path;
-}
-
-struct Reaching {
-  std::unique_ptr<net::TlsContext> tls;
-  net::Reach reach;
-};
-
-Result<Reaching> make_reach(config::Api const& api, config::Env const& env) {
-  Reaching out;
-  net::TlsOptions options;
-  options.ca_file = api.ca_file;
-  auto tls = net::TlsContext::make(options);
-  if (!tls) return tls.error();
-  out.tls = std::move(*tls);
-  auto proxies =
-      api.proxy.empty() ? net::ProxySettings::from_env(env) : net::ProxySettings::fixed(api.proxy);
-  if (!proxies) return proxies.error();
-  out.reach.tls = out.tls.get();
-  out.reach.proxies = std::move(*proxies);
-  return out;
 }
 
 /// What REST the bridges use: the embedded backend or the cloud.
@@ -136,13 +115,7 @@ std::optional<int> Server::open_local(api::RestOptions& rest) {
 }
 
 std::optional<int> Server::open_cloud(api::RestOptions& rest) {
-  config::KeySources sources;
-  auto const by_flag = loaded_.origins.of("api.key_file").kind == config::Origin::Kind::flag;
-  (by_flag ? sources.flag_file : sources.file) = config_.api.key_file;
-  sources.base_url = config_.api.base_url;
-  sources.env = env_;
-  sources.input = &std::cin;
-  auto key = config::find_api_key(sources);
+  auto key = find_configured_key(loaded_, env_);
   if (!key) return fail(exit_code::authentication, key.error().text(), "");
   rest.base_url = config_.api.base_url;
   rest.key = std::move(key->key);
@@ -169,7 +142,7 @@ std::optional<int> Server::open_backing() {
   if (auto const failed = local ? open_local(rest) : open_cloud(rest)) return failed;
   backing_.info.kind = local ? "local" : "cloud";
   backing_.info.base_url = rest.base_url;
-  auto platform = api::RestPlatform::make(loop_, reaching_.reach, std::move(rest));
+  auto platform = api::RestPlatform::make(loop_, reaching_.reach, rest);
   if (!platform) return fail(exit_code::configuration, platform.error().text(), "");
   backing_.platform = std::move(*platform);
   return std::nullopt;

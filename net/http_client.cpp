@@ -160,18 +160,6 @@ awaitable<Result<std::unique_ptr<ByteStream>>> open_stream(Loop& loop, Url url, 
   co_return make_plain_stream(loop, std::move(socket), text_of(peer));
 }
 
-// A line break would end the header early and let its value forge the next one.
-bool is_one_line(std::string_view text) {
-  constexpr std::string_view kBreaks("\r\n\0", 3);
-  return text.find_first_of(kBreaks) == std::string_view::npos;
-}
-
-bool is_well_formed(HttpRequest const& request) {
-  return std::all_of(request.headers.begin(), request.headers.end(), [](HttpHeader const& h) {
-    return is_one_line(h.first) && is_one_line(h.second);
-  });
-}
-
 bool uses_kept(HttpRequest const& request) {
   return request.method == "GET" || request.method == "HEAD";
 }

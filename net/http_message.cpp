@@ -36,12 +36,21 @@ std::string_view http_reason(unsigned status) {
   return {reason.data(), reason.size()};
 }
 
-std::string format_head(HttpRequest const& request, std::string_view host) {
+// A line break would end the header early and let its value forge the next one.
+bool is_well_formed(HttpRequest const& request) {
+  constexpr std::string_view kBreaks("\r\n\0", 3);
+  return std::all_of(request.headers.begin(), request.headers.end(), [&](HttpHeader const& header) {
+    return header.first.find_first_of(kBreaks) == std::string::npos &&
+           header.second.find_first_of(kBreaks) == std::string::npos;
+  });
+}
+
+std::string format_head(HttpRequest const& request, std::string_view host, std::uint64_t more) {
   auto out = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\n", request.method, request.target, host);
   for (auto const& [name, value] : request.headers) out += fmt::format("{}: {}\r\n", name, value);
-  bool const body_due =
-      !request.body.empty() || (request.method != "GET" && request.method != "HEAD");
-  if (body_due) out += fmt::format("Content-Length: {}\r\n", request.body.size());
+  auto const size = request.body.size() + more;
+  bool const body_due = size != 0 || (request.method != "GET" && request.method != "HEAD");
+  if (body_due) out += fmt::format("Content-Length: {}\r\n", size);
   out += "\r\n";
   return out;
 }

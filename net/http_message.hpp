@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -45,9 +46,13 @@ struct HttpReply {
 
 [[nodiscard]] std::string_view http_reason(unsigned status);
 
+/// Whether no header of it holds a line break.
+[[nodiscard]] bool is_well_formed(HttpRequest const& request);
+
 /// Request line and headers of an HTTP/1.1 request, with `host` as Host and Content-Length where a
-/// body is due.
-[[nodiscard]] std::string format_head(HttpRequest const& request, std::string_view host);
+/// body is due: what `request` holds and `more` bytes that the caller sends after it.
+[[nodiscard]] std::string format_head(HttpRequest const& request, std::string_view host,
+                                      std::uint64_t more = 0);
 /// Status line and headers of a reply, with Content-Length unless it is a 101.
 [[nodiscard]] std::string format_head(HttpReply const& reply);
 

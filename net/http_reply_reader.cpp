@@ -15,7 +15,8 @@ using Parser = http::response_parser<http::string_body>;
 constexpr std::uint32_t kHeadMax = 64 * 1024;
 constexpr std::size_t kInterimMax = 16;  // a server may send 103 a few times, not for ever
 
-void prepare(std::optional<Parser>& parser, bool is_head_request, std::size_t body_max) {
+void prepare(std::optional<Parser>& parser, bool is_head_request,
+             boost::optional<std::uint64_t> body_max) {
   parser.emplace();
   parser->header_limit(kHeadMax);
   parser->body_limit(body_max);
@@ -44,13 +45,11 @@ Result<bool> feed(Parser& parser, std::string& leftover) {
   return parser.is_done();
 }
 
-HttpReply to_reply(Parser& parser) {
-  auto message = parser.release();
+HttpReply head_of(Parser const& parser) {
   HttpReply reply;
-  reply.status = message.result_int();
-  for (auto const& field : message)
+  reply.status = parser.get().result_int();
+  for (auto const& field : parser.get())
     reply.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-  reply.body = std::move(message.body());
   return reply;
 }
 
@@ -59,23 +58,58 @@ bool is_interim(Parser const& parser) {
   return status >= 100 && status < 200 && status != 101;
 }
 
-}  // namespace
+/// What to do with what the parser has so far; called after each arrival, and at the end.
+class Progress {
+ public:
+  virtual ~Progress() = default;
+  virtual Result<void> look(Parser& parser) = 0;
+};
 
-awaitable<Result<ReplyHead>> read_reply(ByteStream& bytes, std::string& leftover,
-                                        bool is_head_request, std::size_t body_max) {
-  std::optional<Parser> parser;
+class KeepAll final : public Progress {
+ public:
+  Result<void> look(Parser&) override { return {}; }
+};
+
+/// Empties the parser as it fills.
+class HandOn final : public Progress {
+ public:
+  explicit HandOn(ReplyReceiver& receiver) : receiver_(receiver) {}
+
+  Result<void> look(Parser& parser) override {
+    if (!parser.is_header_done() || is_interim(parser)) return {};
+    if (!begun_) {
+      begun_ = true;
+      if (auto const taken = receiver_.begin(head_of(parser)); !taken) return taken.error();
+    }
+    auto& body = parser.get().body();
+    if (body.empty()) return {};
+    auto const taken = receiver_.take(body);
+    body.clear();
+    return taken;
+  }
+
+ private:
+  ReplyReceiver& receiver_;
+  bool begun_ = false;
+};
+
+// Reads into `parser` until the reply is complete.
+awaitable<Result<void>> read_into(std::optional<Parser>& parser, ByteStream& bytes,
+                                  std::string& leftover, bool is_head_request,
+                                  boost::optional<std::uint64_t> body_max, Progress& progress) {
   prepare(parser, is_head_request, body_max);
   bool begun = !leftover.empty();
   std::size_t interim = 0;
   for (;;) {
     auto const done = feed(*parser, leftover);
     if (!done) co_return done.error();
+    if (auto const seen = progress.look(*parser); !seen) co_return seen.error();
     if (*done && is_interim(*parser)) {
       if (++interim > kInterimMax) co_return Error(Errc::bad_message, "too many interim replies");
       prepare(parser, is_head_request, body_max);
       continue;
     }
-    if (*done) break;
+    if (*done) co_return Result<void>{};
 
     // Beast 1.81 limits neither the line before a chunk nor what stands behind the last.
     if (leftover.size() > kHeadMax) co_return parse_error(http::error::header_limit);
@@ -87,15 +121,34 @@ awaitable<Result<ReplyHead>> read_reply(ByteStream& bytes, std::string& leftover
       error_code ec;
       parser->put_eof(ec);
       if (ec) co_return parse_error(ec);
-      break;
+      co_return Result<void>{};
     } else {
       co_return chunk.error();
     }
   }
+}
+
+}  // namespace
+
+awaitable<Result<ReplyHead>> read_reply(ByteStream& bytes, std::string& leftover,
+                                        bool is_head_request, std::size_t body_max) {
+  std::optional<Parser> parser;
+  KeepAll progress;
+  auto const read =
+      co_await read_into(parser, bytes, leftover, is_head_request, body_max, progress);
+  if (!read) co_return read.error();
   ReplyHead head;
   head.keep_alive = parser->keep_alive() && leftover.empty();
-  head.reply = to_reply(*parser);
+  head.reply = head_of(*parser);
+  head.reply.body = std::move(parser->get().body());
   co_return std::move(head);
+}
+
+awaitable<Result<void>> read_reply_in_pieces(ByteStream& bytes, std::string& leftover,
+                                             bool is_head_request, ReplyReceiver& receiver) {
+  std::optional<Parser> parser;
+  HandOn progress(receiver);
+  co_return co_await read_into(parser, bytes, leftover, is_head_request, boost::none, progress);
 }
 
 }  // namespace bridge::net

@@ -22,4 +22,18 @@ struct ReplyHead {
 awaitable<Result<ReplyHead>> read_reply(ByteStream& bytes, std::string& leftover,
                                         bool is_head_request, std::size_t body_max);
 
+/// Whom read_reply_in_pieces() tells. An error it returns ends the reading with that error.
+class ReplyReceiver {
+ public:
+  virtual ~ReplyReceiver() = default;
+  /// Status and headers; once, before the first piece.
+  virtual Result<void> begin(HttpReply const& head) = 0;
+  /// The next bytes of the body, at least one; they last for the call.
+  virtual Result<void> take(std::string_view piece) = 0;
+};
+
+/// The same for a reply of any length, whose body is handed on as it arrives.
+awaitable<Result<void>> read_reply_in_pieces(ByteStream& bytes, std::string& leftover,
+                                             bool is_head_request, ReplyReceiver& receiver);
+
 }  // namespace bridge::net

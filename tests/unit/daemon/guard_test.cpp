@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "net/http_request_reader.hpp"
+#include "tests/fakes/chunks.hpp"
 
 using namespace bridge;
 
@@ -17,7 +19,7 @@ using Names = std::vector<std::string>;
 /// A request as it came to 127.0.0.1:9222, or to [::1]:9222.
 struct Asked {
   explicit Asked(net::HttpHeaders headers = {}, std::string authority = "127.0.0.1:9222")
-      : exchange(loop, bytes, with(std::move(headers)), std::move(authority), "") {}
+      : exchange(loop, bytes, reader, with(std::move(headers)), std::move(authority), 1s) {}
 
   static net::HttpRequest with(net::HttpHeaders headers) {
     net::HttpRequest request;
@@ -28,7 +30,9 @@ struct Asked {
   }
 
   net::Loop loop;
-  std::unique_ptr<net::ByteStream> bytes;
+  std::unique_ptr<net::ByteStream> bytes =
+      std::make_unique<test::Chunks>(std::deque<std::string>{});
+  net::HttpRequestReader reader{*bytes, 1024, 1024};
   net::HttpExchange exchange;
 };
 
