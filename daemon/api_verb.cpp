@@ -183,20 +183,21 @@ class ApiCall {
   }
 
   bool is_local_alone() {
-    Result<net::HttpReply> reply = Error();
-    auto const look = [&]() -> awaitable<void> {
-      auto url = net::parse_url(kLocalAlone).value().with_target("/_local/health");
-      net::HttpRequest request;
-      request.method = "GET";
-      net::HttpClient client(loop_, {});
-      reply = co_await client.send(std::move(url), std::move(request), 2s);
-    };
+    bool answers = false;
     net::Tasks tasks(loop_.executor());
-    auto body = look();
-    tasks.spawn("look", std::move(body));
+    tasks.spawn("look", look_for_local(answers));
     loop_.run();
     loop_.io().restart();
-    return reply && reply->status == 200 && reply->body.find("\"ok\"") != std::string::npos;
+    return answers;
+  }
+
+  awaitable<void> look_for_local(bool& answers) {
+    auto url = net::parse_url(kLocalAlone).value().with_target("/_local/health");
+    net::HttpRequest request;
+    request.method = "GET";
+    net::HttpClient client(loop_, {});
+    auto const reply = co_await client.send(std::move(url), std::move(request), 2s);
+    answers = reply && reply->status == 200 && reply->body.find("\"ok\"") != std::string::npos;
   }
 
   std::optional<int> take(std::string_view base_url, Secret key) {
