@@ -1,90 +1,12 @@
 #include "api/json.hpp"
 
-#include <initializer_list>
 #include <nlohmann/json.hpp>
 
+#include "api/json_tools.hpp"
 #include "base/log.hpp"
 
 namespace bridge::api {
 namespace {
-
-// Ordered, so that free-form JSON comes out as its author wrote it.
-using Json = nlohmann::ordered_json;
-using Path = std::initializer_list<char const*>;
-
-// nlohmann/json writes recursively: a deep body of a hostile server would use up the stack.
-bool is_too_deep(std::string_view text) {
-  std::size_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    auto const c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      if (c == '"') in_string = false;
-    } else if (c == '"') {
-      in_string = true;
-    } else if (c == '{' || c == '[') {
-      if (++depth > kJsonDepthMax) return true;
-    } else if ((c == '}' || c == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
-
-/// The parsed text, or a discarded value.
-Json parse(std::string_view text) {
-  if (is_too_deep(text)) return Json(Json::value_t::discarded);
-  return Json::parse(text, nullptr, false);
-}
-
-/// The value at a path of members; nullptr when any step is missing or null.
-Json const* find(Json const& from, Path path) {
-  auto const* at = &from;
-  for (auto const* name : path) {
-    if (!at->is_object()) return nullptr;
-    auto const member = at->find(name);
-    if (member == at->end() || member->is_null()) return nullptr;
-    at = &*member;
-  }
-  return at;
-}
-
-std::string text_at(Json const& from, Path path) {
-  auto const* value = find(from, path);
-  return value != nullptr && value->is_string() ? value->get<std::string>() : std::string();
-}
-
-/// The first spelling that is there and not empty.
-std::string text_of(Json const& from, std::initializer_list<Path> spellings) {
-  for (auto const path : spellings)
-    if (auto text = text_at(from, path); !text.empty()) return text;
-  return {};
-}
-
-std::string text(Json const& from, char const* name) {
-  return text_at(from, {name});
-}
-
-std::optional<double> number(Json const& from, char const* name) {
-  auto const* value = find(from, {name});
-  if (value == nullptr || !value->is_number()) return std::nullopt;
-  return value->get<double>();
-}
-
-bool flag(Json const& from, char const* name) {
-  auto const* value = find(from, {name});
-  return value != nullptr && value->is_boolean() && value->get<bool>();
-}
-
-std::string dump(Json const& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::string json_text(Json const& from, char const* name) {
-  auto const* value = find(from, {name});
-  return value == nullptr ? std::string() : dump(*value);
-}
 
 std::string cdp_url(Json const& from) {
   return text_of(from, {{"connectUrl"},
@@ -231,7 +153,7 @@ RunEvent to_event(Json const& from) {
 constexpr std::size_t kErrorTextMax = 2 * 1024;
 constexpr std::size_t kDetailsMax = 4 * 1024;
 
-std::string error_text(Json const& from, std::initializer_list<Path> spellings) {
+std::string error_text(Json const& from, std::initializer_list<JsonPath> spellings) {
   return log::redact(text_of(from, spellings).substr(0, kErrorTextMax));
 }
 
@@ -244,85 +166,43 @@ std::string error_details(Json const& from) {
   return text.size() > kDetailsMax ? std::string() : log::redact(text);
 }
 
-ApiError unreadable(char const* what) {
-  return client_error("api.error", std::string("the server's answer is not ") + what);
-}
-
-/// An object read by `to`; `is_usable` says whether it has what no caller can do without.
-template <class To, class Usable>
-auto read_one(std::string_view body, char const* what, To to, Usable is_usable)
-    -> ApiResult<decltype(to(std::declval<Json const&>()))> {
-  auto const json = parse(body);
-  if (!json.is_object()) return unreadable(what);
-  auto value = to(json);
-  if (!is_usable(value)) return unreadable(what);
-  return value;
-}
-
-/// A list envelope; items without what is needed are left out.
-template <class To, class Usable>
-auto read_page(std::string_view body, char const* what, To to, Usable is_usable)
-    -> ApiResult<Page<decltype(to(std::declval<Json const&>()))>> {
-  auto const json = parse(body);
-  auto const* items = find(json, {"data"});
-  if (items == nullptr || !items->is_array()) return unreadable(what);
-  Page<decltype(to(json))> page;
-  for (auto const& item : *items) {
-    if (!item.is_object()) continue;
-    auto value = to(item);
-    if (is_usable(value)) page.data.push_back(std::move(value));
-  }
-  page.next_cursor = text(json, "nextCursor");
-  return page;
-}
-
-constexpr auto has_id = [](auto const& value) { return !value.id.empty(); };
 constexpr auto always = [](auto const&) { return true; };
 
 ApiError not_an_object(char const* name) {
   return client_error("request.invalid", std::string(name) + " is not a JSON object");
 }
 
-/// Puts the object in `text` at `into[name]`; false when it is none. Empty text: nothing to put.
-bool put_object(Json& into, char const* name, std::string const& text) {
-  if (text.empty()) return true;
-  auto value = parse(text);
-  if (!value.is_object()) return false;
-  into[name] = std::move(value);
-  return true;
-}
-
 }  // namespace
 
 ApiResult<Whoami> read_whoami(std::string_view body) {
-  return read_one(body, "an identity", to_whoami, always);
+  return read_one(parse(body), "an identity", to_whoami, always);
 }
 ApiResult<Space> read_space(std::string_view body) {
-  return read_one(body, "a space", to_space, has_id);
+  return read_one(parse(body), "a space", to_space, has_id);
 }
 ApiResult<Page<Space>> read_spaces(std::string_view body) {
-  return read_page(body, "a list of spaces", to_space, has_id);
+  return read_page(parse(body), "a list of spaces", to_space, has_id);
 }
 ApiResult<Runtime> read_runtime(std::string_view body) {
-  return read_one(body, "a runtime", to_runtime, has_id);
+  return read_one(parse(body), "a runtime", to_runtime, has_id);
 }
 ApiResult<Page<Runtime>> read_runtimes(std::string_view body) {
-  return read_page(body, "a list of runtimes", to_runtime, has_id);
+  return read_page(parse(body), "a list of runtimes", to_runtime, has_id);
 }
 ApiResult<RuntimeStart> read_runtime_start(std::string_view body) {
-  return read_one(body, "a started runtime", to_start, always);
+  return read_one(parse(body), "a started runtime", to_start, always);
 }
 ApiResult<RuntimeStop> read_runtime_stop(std::string_view body) {
-  return read_one(body, "a stopped runtime", to_stop, always);
+  return read_one(parse(body), "a stopped runtime", to_stop, always);
 }
 ApiResult<Run> read_run(std::string_view body) {
-  return read_one(body, "a run", to_run, has_id);
+  return read_one(parse(body), "a run", to_run, has_id);
 }
 ApiResult<Page<Run>> read_runs(std::string_view body) {
-  return read_page(body, "a list of runs", to_run, has_id);
+  return read_page(parse(body), "a list of runs", to_run, has_id);
 }
 ApiResult<Page<RunEvent>> read_events(std::string_view body) {
-  return read_page(body, "a list of run events", to_event, has_id);
+  return read_page(parse(body), "a list of run events", to_event, has_id);
 }
 
 ApiError read_error(unsigned status, std::string_view body) {

@@ -117,6 +117,16 @@ awaitable<ApiResult<RestClient::Answer>> RestClient::ask(std::string method, std
   co_return co_await send(std::move(call), deadline);
 }
 
+awaitable<ApiResult<RestClient::Answer>> RestClient::wait(std::string path,
+                                                          std::chrono::seconds limit) {
+  Call call;
+  call.method = "POST";
+  call.path = std::move(path);
+  call.body = fmt::format(R"({{"timeoutSeconds":{}}})", limit.count());
+  auto const deadline = Clock::now() + limit + timeout_;
+  co_return co_await send(std::move(call), deadline);
+}
+
 ApiError reply_error(net::HttpReply const& reply) {
   if (reply.status >= 300 && reply.status < 400) return redirect_error(reply);
   auto error = read_error(reply.status, reply.body);

@@ -53,6 +53,9 @@ class RestClient {
   /// A call without an idempotency key, within the timeout.
   awaitable<ApiResult<Answer>> ask(std::string method, std::string path, std::string body = {});
 
+  /// A wait of the API: POST to `path`, which answers within `limit`, sent as `timeoutSeconds`.
+  awaitable<ApiResult<Answer>> wait(std::string path, std::chrono::seconds limit);
+
   [[nodiscard]] Duration timeout() const { return timeout_; }
 
  private:

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/json.hpp"
+#include "api/paths.hpp"
 #include "base/backoff.hpp"
 #include "net/tasks.hpp"
 #include "net/url.hpp"
@@ -12,36 +13,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPollFirst{250};
 constexpr std::chrono::milliseconds kPollMost{2000};
-
-std::string runtime_path(RuntimeId const& id, std::string_view rest = {}) {
-  return fmt::format("/runtimes/{}{}", net::percent_encode(id.value), rest);
-}
-
-/// "?a=1&b=2" behind a path; empty values are left out, lists repeat their name.
-class QueryText {
- public:
-  explicit QueryText(std::string path) : text_(std::move(path)) {}
-
-  QueryText& add(std::string_view name, std::string_view value) {
-    if (value.empty()) return *this;
-    text_ += fmt::format("{}{}={}", first_ ? '?' : '&', name, net::percent_encode(value));
-    first_ = false;
-    return *this;
-  }
-  QueryText& add(std::string_view name, std::vector<std::string> const& values) {
-    for (auto const& value : values) add(name, value);
-    return *this;
-  }
-  QueryText& page(std::string const& cursor, unsigned limit) {
-    if (limit != 0) add("limit", std::to_string(limit));
-    return add("cursor", cursor);
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  bool first_ = true;
-};
 
 bool is_usable(Secret const& connect_url) {
   return net::parse_url(connect_url.reveal()).has_value();
@@ -221,13 +192,13 @@ awaitable<ApiResult<Page<Run>>> RestPlatform::list_runs(RunQuery query) {
 }
 
 awaitable<ApiResult<Run>> RestPlatform::get_run(RunId id) {
-  auto path = fmt::format("/runs/{}", net::percent_encode(id.value));
+  auto path = run_path(id);
   auto const answer = co_await rest_.ask("GET", std::move(path));
   co_return read_with(answer, read_run);
 }
 
 awaitable<ApiResult<Page<RunEvent>>> RestPlatform::list_events(EventQuery query) {
-  auto path = QueryText(fmt::format("/runs/{}/events", net::percent_encode(query.run.value)))
+  auto path = QueryText(run_path(query.run, "/events"))
                   .add("type", query.type)
                   .add("status", query.status)
                   .page(query.cursor, query.limit)

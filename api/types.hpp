@@ -150,6 +150,14 @@ struct RunEvent {
   std::string data_json;
 };
 
+/// What a wait answers: the thing as it is, and whether it has come to its end.
+template <class T>
+struct Waited {
+  T value;
+  bool ended = false;
+  std::optional<std::chrono::milliseconds> retry_after;  ///< when to wait again, if not ended
+};
+
 template <class T>
 struct Page {
   std::vector<T> data;

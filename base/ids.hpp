@@ -26,6 +26,7 @@ struct TextId {
 using RuntimeId = TextId<struct RuntimeTag>;
 using RunId = TextId<struct RunTag>;
 using SpaceId = TextId<struct SpaceTag>;
+using InvocationId = TextId<struct InvocationTag>;
 
 /// One local WebSocket, numbered from 1 within a bridge; never reused.
 enum class ClientId : std::uint64_t {};
