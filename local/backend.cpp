@@ -66,6 +66,8 @@ Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions o
   options.chromium = std::move(*program);
   auto store = Store::open(options.state);
   if (!store) return store.error();
+  auto seal = Seal::open((*store)->database(), options.state);
+  if (!seal) return seal.error();
   std::unique_ptr<TemporaryDir> temporary;
   if (!options.state) {
     auto made = TemporaryDir::make();
@@ -73,22 +75,25 @@ Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions o
     temporary = std::move(*made);
   }
   auto const files = temporary ? temporary->path() : *options.state;
-  return std::unique_ptr<Backend>(
-      new Backend(loop, std::move(options), std::move(*store), std::move(temporary), files));
+  return std::unique_ptr<Backend>(new Backend(loop, std::move(options), std::move(*store),
+                                              std::move(*seal), std::move(temporary), files));
 }
 
 Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
-                 std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files)
+                 std::unique_ptr<Seal> seal, std::unique_ptr<TemporaryDir> temporary,
+                 std::filesystem::path const& files)
     : loop_(loop),
       options_(std::move(options)),
       key_("local_" + random_token(kKeyBytes)),
       temporary_(std::move(temporary)),
       store_(std::move(store)),
+      seal_(std::move(seal)),
+      vault_(store_->database(), *seal_),
       runtimes_(loop, *store_, runtimes_options(options_, files)),
       gateway_(loop, runtimes_, faults_),
       idempotency_(loop, *store_),
       accounts_(*store_),
-      parts_{*store_, accounts_, faults_, runtimes_, contract_, chromium_version_},
+      parts_{*store_, accounts_, faults_, runtimes_, contract_, chromium_version_, vault_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}

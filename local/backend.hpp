@@ -16,8 +16,10 @@
 #include "local/operations.hpp"
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
+#include "local/seal.hpp"
 #include "local/store.hpp"
 #include "local/temporary_dir.hpp"
+#include "local/vault.hpp"
 #include "net/http_server.hpp"
 
 namespace bridge::local {
@@ -67,7 +69,8 @@ class Backend final : public net::HttpHandler {
 
  private:
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
-          std::unique_ptr<TemporaryDir> temporary, std::filesystem::path const& files);
+          std::unique_ptr<Seal> seal, std::unique_ptr<TemporaryDir> temporary,
+          std::filesystem::path const& files);
   awaitable<Outcome<net::HttpReply>> answer(net::HttpExchange& exchange,
                                             std::string const& request_id);
   /// The body as the contract demands it of this operation, which may be none of its own.
@@ -84,6 +87,8 @@ class Backend final : public net::HttpHandler {
   std::string chromium_version_;
   std::unique_ptr<TemporaryDir> temporary_;  // none when there is a state directory
   std::unique_ptr<Store> store_;
+  std::unique_ptr<Seal> seal_;
+  Vault vault_;
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;

@@ -52,6 +52,24 @@ class Documents {
   [[nodiscard]] std::optional<Document> find(std::string_view id);
   [[nodiscard]] std::optional<Document> named(std::string_view scope, std::string_view name);
   [[nodiscard]] Slice<Document> list(DocumentFilter const& filter, Range range);  // newest first
+  /// The same of those only that `wanted` accepts: for what SQL cannot tell.
+  template <class Wanted>
+  [[nodiscard]] Slice<Document> list_if(DocumentFilter const& filter, Range range, Wanted wanted) {
+    Slice<Document> kept;
+    Range part;
+    part.after = range.after;
+    for (;;) {
+      auto slice = list(filter, part);
+      part.after = slice.next();
+      for (auto& document : slice.rows) {
+        if (!wanted(document)) continue;
+        kept.more = std::ssize(kept.rows) == range.limit;
+        if (kept.more) return kept;
+        kept.rows.push_back(std::move(document));
+      }
+      if (!part.after) return kept;
+    }
+  }
   /// All of them, for what has to look at each.
   [[nodiscard]] std::vector<Document> all(DocumentFilter const& filter = {});
 

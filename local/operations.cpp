@@ -4,9 +4,10 @@ namespace bridge::local {
 
 std::vector<Operation> all_operations() {
   std::vector<Operation> all;
-  for (auto const rows : {account_operations(), backend_operations(), device_operations(),
-                          help_operations(), recipient_operations(), space_operations(),
-                          subaccount_operations(), runtime_operations(), run_operations()})
+  for (auto const rows :
+       {account_operations(), backend_operations(), device_operations(), help_operations(),
+        recipient_operations(), space_operations(), subaccount_operations(), runtime_operations(),
+        run_operations(), vault_operations()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }

@@ -13,6 +13,7 @@
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
+#include "local/vault.hpp"
 #include "net/http_exchange.hpp"
 
 namespace bridge::local {
@@ -25,6 +26,7 @@ struct Parts {
   Runtimes& runtimes;
   Contract const& contract;
   std::string const& chromium_version;
+  Vault& vault;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -71,6 +73,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> space_operations();
 [[nodiscard]] std::span<Operation const> runtime_operations();
 [[nodiscard]] std::span<Operation const> run_operations();
+[[nodiscard]] std::span<Operation const> vault_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);

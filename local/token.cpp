@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kAlphabet =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
+}  // namespace
+
 std::string random_bytes(std::size_t count) {
   std::string bytes(count, '\0');
   std::size_t have = 0;
@@ -24,8 +26,6 @@ std::string random_bytes(std::size_t count) {
   }
   return bytes;
 }
-
-}  // namespace
 
 std::string random_token(std::size_t bytes) {
   return base64url(random_bytes(bytes));

@@ -6,6 +6,9 @@
 
 namespace bridge::local {
 
+/// From the kernel's generator.
+[[nodiscard]] std::string random_bytes(std::size_t count);
+
 /// `bytes` bytes of the kernel's generator as base64url: unguessable from 16 bytes up.
 [[nodiscard]] std::string random_token(std::size_t bytes);
 

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.hpp"
+#include "local/documents.hpp"
+#include "local/json.hpp"
+#include "local/seal.hpp"
+
+namespace bridge::local {
+
+/// What a list of secrets is narrowed to.
+struct VaultFilter {
+  std::string owner;                  ///< whose vault
+  std::string prefix;                 ///< of the key
+  std::optional<std::string> origin;  ///< of a page that the secret is for
+  std::optional<bool> has_totp;
+};
+
+/// Passwords and other secrets by key, "work/github". What is secret of them is sealed. Each
+/// `owner`, a subaccount or "" for the organization, has a vault of its own.
+class Vault {
+ public:
+  Vault(Database& database, Seal& seal) : documents_(database, "vault_secret"), seal_(seal) {}
+
+  [[nodiscard]] Slice<Document> list(VaultFilter const& filter, Range range);
+  [[nodiscard]] std::optional<Document> find(std::string_view owner, std::string_view key);
+
+  /// Creates or replaces. `shown` and `hidden` are objects: `shown` has type, label, origins,
+  /// originPatterns; `hidden` has username, password, totpSecret, value, notes, each where the
+  /// secret has one. Returns what is kept now.
+  Document put(std::string_view owner, std::string_view key, Json shown, Json const& hidden);
+  /// False when there was none.
+  bool remove(std::string_view owner, std::string_view key);
+
+  /// What put() hid.
+  [[nodiscard]] Json hidden_of(Document const& secret) const;
+  /// What the secret stands for where one text is wanted, a webhook's bearer: the value, or the
+  /// password of a login.
+  [[nodiscard]] std::optional<Secret> text_of(std::string_view owner, std::string_view key);
+  /// Every value, password and authenticator key of all owners, for whom must not let one through.
+  [[nodiscard]] std::vector<std::string> all_texts();
+
+ private:
+  Documents documents_;
+  Seal& seal_;
+};
+
+/// The metadata of a secret: VaultSecret of the contract.
+[[nodiscard]] Json vault_view(Document const& secret);
+
+/// Why `key` cannot be one: 400 vault.invalid_key.
+[[nodiscard]] std::optional<Problem> check_vault_key(std::string_view key);
+
+/// What runtimes in a space may do with a secret.
+struct VaultAccess {
+  bool use = false;  ///< fill it into a page, take its code
+  bool raw = false;  ///< read the value itself
+};
+/// `environment` is the space's. Without a vault mount nothing is allowed. `allow` and `deny` hold
+/// prefixes of keys, "*" all of them; `deny` wins; a mount without `allow` allows what is not
+/// denied. Values themselves are read only with allowRawReads.
+[[nodiscard]] VaultAccess vault_access(Json const& environment, std::string_view key);
+
+}  // namespace bridge::local
