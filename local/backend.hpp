@@ -9,11 +9,13 @@
 
 #include "base/secret.hpp"
 #include "local/accounts.hpp"
+#include "local/ai.hpp"
 #include "local/contract.hpp"
 #include "local/faults.hpp"
 #include "local/gateway.hpp"
 #include "local/idempotency.hpp"
 #include "local/operations.hpp"
+#include "local/outside.hpp"
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/seal.hpp"
@@ -89,6 +91,8 @@ class Backend final : public net::HttpHandler {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Seal> seal_;
   Vault vault_;
+  Outside outside_;
+  Ai ai_;
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;

@@ -35,6 +35,13 @@ Outcome<Json> parse_object(std::string_view body) {
   return value;
 }
 
+std::optional<Json> parse_json(std::string_view text) {
+  if (nesting(text) > kJsonDepthMax) return std::nullopt;
+  auto value = Json::parse(text, nullptr, false);
+  if (value.is_discarded()) return std::nullopt;
+  return value;
+}
+
 std::string to_text(Json const& value) {
   return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

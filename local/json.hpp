@@ -1,6 +1,7 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,9 @@ inline constexpr std::size_t kJsonDepthMax = 64;
 /// The JSON object of a request body; an empty body is an empty object.
 /// 400 request.invalid for anything else, and for nesting above kJsonDepthMax.
 [[nodiscard]] Outcome<Json> parse_object(std::string_view body);
+
+/// Any JSON; none for what is not, and for nesting above kJsonDepthMax.
+[[nodiscard]] std::optional<Json> parse_json(std::string_view text);
 
 /// One line. Text that is not UTF-8 (a percent-decoded id, say) is replaced, never thrown at.
 [[nodiscard]] std::string to_text(Json const& value);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "local/accounts.hpp"
+#include "local/ai.hpp"
 #include "local/contract.hpp"
 #include "local/errors.hpp"
 #include "local/faults.hpp"
@@ -27,6 +28,7 @@ struct Parts {
   Contract const& contract;
   std::string const& chromium_version;
   Vault& vault;
+  Ai& ai;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -74,6 +76,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> runtime_operations();
 [[nodiscard]] std::span<Operation const> run_operations();
 [[nodiscard]] std::span<Operation const> vault_operations();
+[[nodiscard]] std::span<Operation const> ai_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
