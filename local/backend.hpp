@@ -21,6 +21,7 @@
 #include "local/seal.hpp"
 #include "local/store.hpp"
 #include "local/temporary_dir.hpp"
+#include "local/tools.hpp"
 #include "local/vault.hpp"
 #include "net/http_server.hpp"
 
@@ -93,6 +94,7 @@ class Backend final : public net::HttpHandler {
   Vault vault_;
   Outside outside_;
   Ai ai_;
+  Tools tools_;
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;

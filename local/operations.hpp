@@ -14,6 +14,7 @@
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
+#include "local/tools.hpp"
 #include "local/vault.hpp"
 #include "net/http_exchange.hpp"
 
@@ -29,6 +30,7 @@ struct Parts {
   std::string const& chromium_version;
   Vault& vault;
   Ai& ai;
+  Tools& tools;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -77,6 +79,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> run_operations();
 [[nodiscard]] std::span<Operation const> vault_operations();
 [[nodiscard]] std::span<Operation const> ai_operations();
+[[nodiscard]] std::span<Operation const> tool_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
