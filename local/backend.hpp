@@ -16,6 +16,7 @@
 #include "local/idempotency.hpp"
 #include "local/operations.hpp"
 #include "local/outside.hpp"
+#include "local/proxies.hpp"
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
 #include "local/seal.hpp"
@@ -35,6 +36,8 @@ struct BackendOptions {
   std::string chromium;  ///< a program; empty: see find_chromium()
   std::vector<std::string> chromium_flags;
   Duration start_limit = 30s;  ///< for a browser to become usable
+  /// What is asked through a proxy that is tried: answers with the address that it sees.
+  std::string proxy_test_target = "https://api.ipify.org/?format=json";
 };
 
 /// The embedded local backend: the BCTRL API on loopback over Chromium processes of this machine.
@@ -95,6 +98,7 @@ class Backend final : public net::HttpHandler {
   Outside outside_;
   Ai ai_;
   Tools tools_;
+  Proxies proxies_;
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;

@@ -10,6 +10,7 @@
 #include "local/errors.hpp"
 #include "local/faults.hpp"
 #include "local/json.hpp"
+#include "local/proxies.hpp"
 #include "local/query.hpp"
 #include "local/routes.hpp"
 #include "local/runtimes.hpp"
@@ -31,6 +32,7 @@ struct Parts {
   Vault& vault;
   Ai& ai;
   Tools& tools;
+  Proxies& proxies;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -80,6 +82,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> vault_operations();
 [[nodiscard]] std::span<Operation const> ai_operations();
 [[nodiscard]] std::span<Operation const> tool_operations();
+[[nodiscard]] std::span<Operation const> proxy_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
