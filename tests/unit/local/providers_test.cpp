@@ -62,7 +62,7 @@ TEST_CASE("providers: lists of models become the contract's, odd ones are left o
     {"id":"anthropic/claude","name":"Claude","supported_parameters":["tools","reasoning"],
      "architecture":{"input_modalities":["text","image"]}},
     {"id":""},{"id":7},"x",{"name":"no id"},{"id":"plain"}]})");
-  REQUIRE(models);
+  REQUIRE(models.has_value());
   REQUIRE(models->size() == 2);
   for (auto const& model : *models) CHECK(test::violation_of("AiModel", model) == "");
   auto const& claude = models->front();
@@ -75,7 +75,7 @@ TEST_CASE("providers: lists of models become the contract's, odd ones are left o
   CHECK(models->back().at("displayName") == "plain");
   CHECK(models->back().at("supportsTools") == false);
   auto const bare = read_models("togetherai", R"([{"id":"a"}])");
-  REQUIRE(bare);
+  REQUIRE(bare.has_value());
   CHECK(bare->size() == 1);
   for (auto const* const text : {"", "x", "{}", R"({"data":{}})", "7"})
     CHECK_FALSE(read_models("openai", text));
@@ -84,7 +84,7 @@ TEST_CASE("providers: lists of models become the contract's, odd ones are left o
 TEST_CASE("providers: a custom provider's models are whose their names say, else OpenAI's") {
   auto const models = read_models(
       "custom", R"({"data":[{"id":"tiny"},{"id":"mistral/small"},{"id":"who/knows"}]})");
-  REQUIRE(models);
+  REQUIRE(models.has_value());
   CHECK(models->at(0).at("provider") == "openai");
   CHECK(models->at(1).at("provider") == "mistral");
   CHECK(models->at(2).at("provider") == "openai");

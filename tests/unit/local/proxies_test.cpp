@@ -216,7 +216,9 @@ TEST_CASE("proxies: one that a runtime's config names stays") {
     CHECK(refused.code() == "proxy.conflict");
     CHECK(refused.body.at("details").at("runtimeId") == by_text);
     co_await api.get("RuntimeDeleteResponse", "DELETE", "/v1/runtimes/" + by_text);
-    auto const by_id = co_await api.create(R"({"config":{"proxy":{"id":")" + id_of(made) + "\"}}}");
+    // The contract's form with an id names a pool too.
+    auto const by_id =
+        co_await api.create(R"({"config":{"proxy":{"pool":"pool1","id":")" + id_of(made) + "\"}}}");
     refused = co_await api.send("DELETE", one);
     CHECK(refused.status == 409);
     co_await api.get("RuntimeDeleteResponse", "DELETE", "/v1/runtimes/" + by_id);
@@ -241,7 +243,7 @@ TEST_CASE("proxies: a runtime's start finds a saved one with all that it needs")
   CHECK(made.body.find("p:w") == std::string::npos);
   REQUIRE(proxies.all().add(made));
   auto const found = proxies.find_proxy("p1", std::nullopt);
-  REQUIRE(found);
+  REQUIRE(found.has_value());
   CHECK(found->name == "n");
   CHECK(found->protocol == "socks5");
   CHECK(found->host == "h");
@@ -251,11 +253,11 @@ TEST_CASE("proxies: a runtime's start finds a saved one with all that it needs")
   CHECK(found->resolves_here);
   CHECK(found->tunnel().userinfo == "ada:p:w");
   CHECK(found->tunnel().origin() == "socks5://h:81");
-  CHECK(proxies.find_proxy("p1", "sub"));
+  CHECK(proxies.find_proxy("p1", "sub").has_value());
   auto const hidden = proxies.find_proxy("p1", "other");
-  REQUIRE_FALSE(hidden);
+  REQUIRE_FALSE(hidden.has_value());
   CHECK(hidden.error().code == "proxy.not_found");
-  CHECK_FALSE(proxies.find_proxy("p2", std::nullopt));
+  CHECK_FALSE(proxies.find_proxy("p2", std::nullopt).has_value());
 }
 
 }  // namespace bridge::local

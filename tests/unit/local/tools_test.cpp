@@ -70,7 +70,7 @@ TEST_CASE("tools: webhooks and hosted tools are kept, shown, changed and removed
     CHECK(hosted.dump().find("env-secret") == std::string::npos);
     CHECK(hosted.dump().find("return 1") == std::string::npos);
     auto const all = co_await api.get("ToolListResponse", "GET", "/v1/tools");
-    CHECK(names_of(all) == "files vault captcha human_action code other ");
+    CHECK(names_of(all) == "code other files vault captcha human_action ");
     co_await api.get("ToolDeleteResponse", "DELETE", one);
     for (auto const* const method : {"GET", "DELETE"}) {
       auto const none = co_await api.send(method, one);
