@@ -16,6 +16,7 @@ namespace {
 constexpr std::size_t kBodyMax = 1024 * 1024;
 constexpr std::uint64_t kUploadMax = 16ULL << 30;
 constexpr std::size_t kKeyBytes = 24;
+constexpr auto kLastWords = 1s;  // of the streams, when we end
 
 net::HttpServerLimits server_limits() {
   net::HttpServerLimits limits;
@@ -29,14 +30,33 @@ std::vector<Route> routes_of(std::vector<Operation> const& operations) {
   return routes;
 }
 
-RuntimesOptions runtimes_options(BackendOptions const& options,
-                                 std::filesystem::path const& files) {
+// What a config only names, found among the things of the runtime's owner.
+std::optional<Problem> resolve(Store& store, Proxies& proxies, Runtime const& runtime,
+                               RuntimePlan& plan) {
+  if (plan.saved_proxy.empty()) return std::nullopt;
+  auto const space = store.space(runtime.space);
+  auto const owner = space ? space->subaccount : std::nullopt;
+  auto const saved = proxies.find_proxy(plan.saved_proxy, owner);
+  if (!saved) return saved.error();
+  plan.proxy = RuntimePlan::Proxy{saved->protocol, saved->host, saved->port, saved->username,
+                                  saved->password.reveal()};
+  // The proxy looks names up, whatever it is.
+  if (saved->resolves_here) plan.without_effect.emplace_back("proxy.dnsResolution");
+  return std::nullopt;
+}
+
+RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem::path const& files,
+                                 Store& store, Proxies& proxies) {
   RuntimesOptions made;
   made.chromium.program = options.chromium;
   made.chromium.flags = options.chromium_flags;
   made.chromium.start_limit = options.start_limit;
   made.profiles = files / "profiles";
   made.scratch = files / "scratch";
+  made.downloads = files / "downloads";
+  made.resolve = [&store, &proxies](Runtime const& runtime, RuntimePlan& plan) {
+    return resolve(store, proxies, runtime, plan);
+  };
   return made;
 }
 
@@ -93,12 +113,13 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       ai_(store_->database(), *seal_, outside_),
       tools_(*store_, *seal_, vault_, outside_),
       proxies_(*store_, *seal_, outside_, options_.proxy_test_target),
-      runtimes_(loop, *store_, runtimes_options(options_, files)),
+      feed_(loop, *store_),
+      runtimes_(loop, *store_, feed_, runtimes_options(options_, files, *store_, proxies_)),
       gateway_(loop, runtimes_, faults_),
       idempotency_(loop, *store_),
       accounts_(*store_),
-      parts_{*store_,           accounts_, faults_, runtimes_, contract_,
-             chromium_version_, vault_,    ai_,     tools_,    proxies_},
+      parts_{*store_,           accounts_, faults_, feed_,  runtimes_, contract_,
+             chromium_version_, vault_,    ai_,     tools_, proxies_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}
@@ -123,6 +144,8 @@ awaitable<Result<void>> Backend::start() {
 awaitable<void> Backend::stop() {
   server_.stop_accepting();
   co_await runtimes_.stop_all();
+  // Who watches a run is told of its end.
+  co_await (feed_.unwatched() || net::sleep_for(kLastWords));
   co_await server_.stop();
 }
 

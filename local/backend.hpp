@@ -18,6 +18,7 @@
 #include "local/outside.hpp"
 #include "local/proxies.hpp"
 #include "local/routes.hpp"
+#include "local/run_feed.hpp"
 #include "local/runtimes.hpp"
 #include "local/seal.hpp"
 #include "local/store.hpp"
@@ -99,6 +100,7 @@ class Backend final : public net::HttpHandler {
   Ai ai_;
   Tools tools_;
   Proxies proxies_;
+  RunFeed feed_;
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "base/scope_exit.hpp"
@@ -17,6 +19,38 @@ std::string_view method_of(std::string_view message) {
   if (!message.starts_with(kBegin)) return {};
   message.remove_prefix(kBegin.size());
   return message.substr(0, message.find('"'));
+}
+
+// A UTF-16 unit written as \uXXXX at the front of `text`, or 0.
+unsigned unit_at(std::string_view text) {
+  unsigned unit = 0;
+  if (text.size() < 6 || text[0] != '\\' || text[1] != 'u') return 0;
+  auto const end = text.data() + 6;
+  auto const read = std::from_chars(text.data() + 2, end, unit, 16);
+  return read.ptr == end ? unit : 0;
+}
+
+bool is_high(unsigned unit) {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+bool is_low(unsigned unit) {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
+
+// Strings of JavaScript may hold half of a surrogate pair. Chromium writes it down as it is, and
+// the parser refuses the whole message. What cannot be shown becomes U+FFFD, as everywhere.
+void mend_surrogates(std::span<char> json) {
+  std::string_view const text(json.data(), json.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') continue;
+    auto const unit = unit_at(text.substr(i));
+    if (is_high(unit) && is_low(unit_at(text.substr(i + 6)))) {
+      i += 11;
+      continue;
+    }
+    if (is_high(unit) || is_low(unit)) std::copy_n("fffd", 4, json.begin() + std::ptrdiff_t(i) + 2);
+    ++i;  // what is escaped begins no escape
+  }
 }
 
 Error gone(std::string_view what) {
@@ -108,6 +142,10 @@ void CdpConnection::on_message(net::WsOpcode, std::span<char> payload) {
   auto const known = method_of(text);
   if (!known.empty() && (listener_ == nullptr || !listener_->wants(known))) return;
   auto message = Json::parse(text, nullptr, false);
+  if (message.is_discarded()) {
+    mend_surrogates(payload);
+    message = Json::parse(text, nullptr, false);
+  }
   if (!message.is_object()) return;
   if (message.contains("id")) {
     on_reply(message);

@@ -128,8 +128,37 @@ Chromium::Chromium(net::Loop& loop, ChromiumOptions options, Log log)
       tasks_(loop.executor()),
       announced_(loop.executor()) {}
 
+namespace {
+
+// Flags and not CDP emulation: they hold for every context and worker, and leave a controller free
+// to emulate something else on top.
+void put_plan(std::vector<std::string>& words, RuntimePlan const& plan) {
+  if (plan.viewport)
+    words.push_back(
+        fmt::format("--window-size={},{}", plan.viewport->width, plan.viewport->height));
+  if (!plan.user_agent.empty()) words.push_back("--user-agent=" + plan.user_agent);
+  if (!plan.languages.empty()) {
+    words.push_back("--lang=" + plan.languages.front());
+    words.push_back(fmt::format("--accept-lang={}", fmt::join(plan.languages, ",")));
+  }
+  if (plan.proxy) {
+    words.push_back(fmt::format("--proxy-server={}://{}", plan.proxy->protocol,
+                                net::host_and_port(plan.proxy->host, plan.proxy->port)));
+    // This machine's own addresses, too: a proxy is for everything.
+    words.emplace_back("--proxy-bypass-list=<-loopback>");
+  }
+  if (plan.proxied_webrtc_only)
+    words.emplace_back("--webrtc-ip-handling-policy=disable_non_proxied_udp");
+  if (plan.extensions.empty()) return;
+  std::vector<std::string> directories;
+  for (auto const& one : plan.extensions) directories.push_back(one.string());
+  words.push_back(fmt::format("--load-extension={}", fmt::join(directories, ",")));
+}
+
+}  // namespace
+
 std::vector<std::string> Chromium::arguments(std::filesystem::path const& profile,
-                                             std::optional<RuntimePlan::Viewport> window) const {
+                                             RuntimePlan const& plan) const {
   std::vector<std::string> words{
       "--headless=new",
       "--remote-debugging-port=0",
@@ -148,19 +177,19 @@ std::vector<std::string> Chromium::arguments(std::filesystem::path const& profil
       "--use-mock-keychain",
   };
   if (runs_unsandboxed()) words.emplace_back("--no-sandbox");
-  if (window) words.push_back(fmt::format("--window-size={},{}", window->width, window->height));
+  put_plan(words, plan);
   words.insert(words.end(), options_.flags.begin(), options_.flags.end());
   words.emplace_back("about:blank");
   return words;
 }
 
-awaitable<Result<void>> Chromium::start(std::filesystem::path profile,
-                                        std::optional<RuntimePlan::Viewport> window) {
+awaitable<Result<void>> Chromium::start(std::filesystem::path profile, RuntimePlan const& plan) {
   clear_locks(profile);
-  auto const words = arguments(profile, window);
+  auto const words = arguments(profile, plan);
   // Else it makes a directory for crash reports in the user's own configuration.
-  std::vector<std::string> const variables{"BREAKPAD_DUMP_LOCATION=" +
-                                           (profile / "Crash Reports").string()};
+  std::vector<std::string> variables{"BREAKPAD_DUMP_LOCATION=" +
+                                     (profile / "Crash Reports").string()};
+  if (!plan.timezone.empty()) variables.push_back("TZ=" + plan.timezone);
   auto process = Process::spawn(loop_, options_.program, words, variables);
   if (!process) co_return process.error();
   process_ = std::move(*process);

@@ -9,7 +9,7 @@
 
 #include "base/log.hpp"
 #include "local/process.hpp"
-#include "local/runtime_config.hpp"
+#include "local/runtime_plan.hpp"
 #include "net/http_client.hpp"
 #include "net/tasks.hpp"
 #include "net/url.hpp"
@@ -38,10 +38,10 @@ class Chromium {
  public:
   Chromium(net::Loop& loop, ChromiumOptions options, Log log);
 
-  /// Starts it with `profile` as its user data directory and waits until it answers and has its
-  /// first page. After an error it is gone.
-  awaitable<Result<void>> start(std::filesystem::path profile,
-                                std::optional<RuntimePlan::Viewport> window);
+  /// Starts it with `profile` as its user data directory and the flags that `plan` means, and waits
+  /// until it answers and has its first page. After an error it is gone. `plan.proxy` must need no
+  /// password.
+  awaitable<Result<void>> start(std::filesystem::path profile, RuntimePlan const& plan);
 
   /// Ends when it has ended by itself. stop() is due then, too.
   awaitable<Result<void>> exited();
@@ -60,8 +60,8 @@ class Chromium {
   [[nodiscard]] std::string epitaph() const;
 
  private:
-  [[nodiscard]] std::vector<std::string> arguments(
-      std::filesystem::path const& profile, std::optional<RuntimePlan::Viewport> window) const;
+  [[nodiscard]] std::vector<std::string> arguments(std::filesystem::path const& profile,
+                                                   RuntimePlan const& plan) const;
   awaitable<void> drain();
   void take_line(std::string_view line);
   awaitable<Result<void>> announced();

@@ -13,6 +13,7 @@
 #include "local/proxies.hpp"
 #include "local/query.hpp"
 #include "local/routes.hpp"
+#include "local/run_feed.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
 #include "local/tools.hpp"
@@ -26,6 +27,7 @@ struct Parts {
   Store& store;
   Accounts& accounts;
   Faults& faults;
+  RunFeed& feed;
   Runtimes& runtimes;
   Contract const& contract;
   std::string const& chromium_version;
@@ -83,6 +85,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> ai_operations();
 [[nodiscard]] std::span<Operation const> tool_operations();
 [[nodiscard]] std::span<Operation const> proxy_operations();
+[[nodiscard]] std::span<Operation const> target_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);

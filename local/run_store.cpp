@@ -234,10 +234,4 @@ Slice<Event> Store::events(RunId const& run, EventFilter const& filter, Range ra
   return read_slice(statement, range.limit, read_event);
 }
 
-std::int64_t Store::count_events(RunId const& run) {
-  auto statement = database_->statement("SELECT count(*) FROM events WHERE run_id = ?");
-  statement.bind(run.value);
-  return statement.next() ? statement.number(0) : 0;
-}
-
 }  // namespace bridge::local

@@ -52,6 +52,9 @@ class Fields {
     if (!problem_ && object_.contains(name))
       inner(Fields(object_.at(name), path_of(name), problem_));
   }
+  void must(std::string_view name, std::string_view what, bool (*test)(Json const&)) {
+    expect(name, what, test);
+  }
   void required(std::string_view name) {
     if (!problem_ && !object_.contains(name))
       problem_ = Problem::invalid(path_of(name), fmt::format("{} is missing.", path_of(name)));
@@ -81,8 +84,41 @@ class Fields {
 constexpr std::int64_t kPixelsMax = 16'384;
 constexpr std::int64_t kIdleSecondsMax = 30LL * 24 * 3600;
 
+// What goes to Chromium as a flag or a variable: printable, and no words with a meaning of their
+// own.
+constexpr std::string_view kTagLetters =
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+
+bool is_tag(Json const& value) {
+  return value.is_string() && !value.get_ref<std::string const&>().empty() &&
+         value.get_ref<std::string const&>().find_first_not_of(kTagLetters) == std::string::npos;
+}
+
+bool is_locale(Json const& value) {
+  if (!value.is_array()) return is_tag(value);
+  return !value.empty() && std::all_of(value.begin(), value.end(), is_tag);
+}
+
+bool is_timezone(Json const& value) {
+  if (!value.is_string()) return false;
+  auto const& name = value.get_ref<std::string const&>();
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c == '/' || c == '+' || kTagLetters.find(c) != std::string_view::npos;
+  });
+}
+
+bool is_printable(Json const& value) {
+  if (!value.is_string()) return false;
+  auto const& text = value.get_ref<std::string const&>();
+  return !text.empty() &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= ' ' && c <= '~'; });
+}
+
 void check_fingerprint(Fields fields) {
   fields.text("browser");
+  fields.must("locale", "a language tag like de-DE, or a list of them", is_locale);
+  fields.must("timezone", "a name like Europe/Berlin", is_timezone);
+  fields.must("userAgent", "printable ASCII text", is_printable);
   fields.object("viewport", [](Fields viewport) {
     viewport.required("width");
     viewport.required("height");
@@ -101,9 +137,32 @@ void check_traffic(Fields fields) {
   fields.texts("urlBlocklist");
 }
 
+// RFC 1929 has room for no more, and HTTP's header for no control characters.
+bool is_login(std::string_view text) {
+  return text.size() <= 255 && std::none_of(text.begin(), text.end(), [](char c) {
+           return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+         });
+}
+
+bool is_proxy_address(Json const& value) {
+  if (!value.is_string()) return false;
+  auto const proxy = parse_proxy(value.get_ref<std::string const&>());
+  return proxy && is_login(proxy->username) && is_login(proxy->password);
+}
+
+bool is_address_or_id(Json const& value) {
+  if (!value.is_string()) return false;
+  return value.get_ref<std::string const&>().find("://") == std::string::npos ||
+         is_proxy_address(value);
+}
+
 void check_proxy(Fields fields) {
   for (auto const name : {"id", "url", "username", "password", "host", "country", "type"})
     fields.text(name);
+  fields.must("url", "an address like http://host:port or socks5://host:port", is_proxy_address);
+  for (auto const name : {"username", "password"})
+    fields.must(name, "at most 255 bytes without control characters",
+                [](Json const& v) { return is_login(v.get_ref<std::string const&>()); });
   fields.one_of("protocol", {"http", "socks5"});
   fields.one_of("pool", {"pool1", "pool2"});
   fields.whole("port", 1, 65'535);
@@ -171,29 +230,10 @@ std::optional<Problem> check_config(Json const& config) {
     if (proxy->is_object())
       fields.object("proxy", check_proxy);
     else
-      fields.text("proxy");
+      fields.must("proxy", "an address like http://host:port or the id of a proxy",
+                  is_address_or_id);
   }
   return problem;
-}
-
-RuntimePlan plan_of(std::string_view stored) {
-  auto const config = Json::parse(stored);
-  RuntimePlan plan;
-  plan.keep_profile = config.value("profile", false);
-  plan.idle_timeout = std::chrono::seconds(config.value("idleTimeoutSeconds", std::int64_t{0}));
-  for (auto const& [name, value] : config.items())
-    if (name != "profile" && name != "idleTimeoutSeconds" && name != "fingerprint" &&
-        !value.is_null())
-      plan.not_applied.push_back(name);
-  auto const fingerprint = config.find("fingerprint");
-  if (fingerprint == config.end()) return plan;
-  for (auto const& [name, value] : fingerprint->items()) {
-    if (name == "viewport")
-      plan.viewport = RuntimePlan::Viewport{value.at("width"), value.at("height")};
-    else
-      plan.not_applied.push_back("fingerprint." + name);
-  }
-  return plan;
 }
 
 Json shown_config(std::string_view stored) {

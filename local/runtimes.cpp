@@ -5,14 +5,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/scope_exit.hpp"
-#include "base/uuid.hpp"
 #include "local/json.hpp"
+#include "local/runtime_life.hpp"
 #include "local/token.hpp"
 
 namespace bridge::local {
 namespace {
-
-constexpr std::size_t kSecretBytes = 32;
 
 void remove_tree(std::filesystem::path const& path) {
   // What a dying browser still holds stays behind; the scratch directory is emptied at the next
@@ -54,49 +52,10 @@ Result<void> written(Write write) {
 
 }  // namespace
 
-/// One life of a runtime, from the first start call to the browser's end.
-struct Runtimes::Life {
-  Life(net::Loop& loop, Runtime const& row, ChromiumOptions options)
-      : runtime(row.id),
-        space(row.space),
-        run{new_uuid()},
-        log(fmt::format("local {}", row.id.value.substr(0, 8))),
-        secret(random_token(kSecretBytes)),
-        chromium(loop, std::move(options), log),
-        lock(run),
-        stop_wanted(loop.executor()),
-        idle_timer(loop.executor(), Clock::time_point::max()) {}
-
-  void touch() {
-    last_activity = now();
-    last_used = Clock::now();
-  }
-
-  RuntimeId runtime;
-  SpaceId space;
-  RunId run;
-  Log log;
-  Secret secret;
-  Secret connect_url;
-  Chromium chromium;
-  Lock lock;
-  Phase phase = Phase::starting;
-  Timestamp asked_at = now();
-  Timestamp started_at = asked_at;
-  Timestamp last_activity = asked_at;
-  Clock::time_point last_used = Clock::now();
-  std::chrono::seconds idle_timeout{0};
-  net::Signal stop_wanted;
-  asio::steady_timer idle_timer;
-  std::string reason;                 // why it ended: stop, idle_timeout, shutdown
-  std::optional<RunFailure> failure;  // or what broke it
-  std::size_t cdp_now = 0;
-  std::size_t cdp_total = 0;
-};
-
-Runtimes::Runtimes(net::Loop& loop, Store& store, RuntimesOptions options)
+Runtimes::Runtimes(net::Loop& loop, Store& store, RunFeed& feed, RuntimesOptions options)
     : loop_(loop),
       store_(store),
+      feed_(feed),
       options_(std::move(options)),
       changed_(loop.executor()),
       tasks_(loop.executor()) {
@@ -169,6 +128,7 @@ Outcome<void> Runtimes::remove(RuntimeId const& id) {
   if (!store_.runtime(id)) return Problem::not_found("runtime", id.value);
   if (find(id) != nullptr)
     return Problem(409, "runtime.not_stopped", "The runtime is active.", "Stop it first.");
+  forget_downloads(id);
   store_.remove(id);
   failures_.erase(id);
   starts_.erase(id);
@@ -187,6 +147,19 @@ awaitable<void> Runtimes::stop_all() {
     co_await changed_.wait();
   }
   co_await tasks_.join();
+}
+
+// Before its runs go: they name the directories.
+void Runtimes::forget_downloads(RuntimeId const& id) {
+  RunFilter of_runtime;
+  of_runtime.runtime = id.value;
+  Range range;
+  for (;;) {
+    auto const runs = store_.runs(of_runtime, range);
+    for (auto const& run : runs.rows) remove_tree(options_.downloads / run.id.value);
+    range.after = runs.next();
+    if (!range.after) return;
+  }
 }
 
 void Runtimes::touch(RuntimeId const& id) {
@@ -266,11 +239,18 @@ awaitable<void> Runtimes::live(RuntimeId id) {
   });
   auto const row = store_.runtime(id);
   if (!row) co_return;
-  auto const plan = plan_of(row->config);
+  auto plan = plan_of(row->config);
+  if (options_.resolve) {
+    if (auto problem = options_.resolve(*row, plan)) {
+      failures_.insert_or_assign(id, std::move(*problem));
+      co_return;
+    }
+  }
   auto const profile = profile_of(*life, plan);
   auto begun = co_await launch(*life, plan);
   if (begun) begun = written([&] { record_start(*life, plan); });
   if (begun) {
+    life->recorder->begin();
     changed_.notify_all();
     co_await watch(*life);
   } else if (!closing_) {
@@ -278,7 +258,9 @@ awaitable<void> Runtimes::live(RuntimeId id) {
     failures_.insert_or_assign(id, not_started(begun.error()));
   }
   life->phase = Phase::stopping;
+  if (life->recorder) co_await life->recorder->close();
   co_await life->chromium.stop();
+  if (life->proxy) co_await life->proxy->stop();
   if (begun) {
     auto const ended = written([&] { record_end(*life); });
     if (!ended) life->log.error("{}", ended.error().text());
@@ -298,13 +280,34 @@ awaitable<Result<void>> Runtimes::launch(Life& life, RuntimePlan const& plan) {
   if (ec)
     co_return Error{error_code(ec.value(), boost::system::generic_category()),
                     "create " + profile.string()};
-  co_return co_await life.chromium.start(profile, plan.viewport);
+  auto shown = plan;  // to Chromium
+  if (plan.proxy && plan.proxy->wants_login()) {
+    life.proxy = std::make_unique<ProxyRelay>(loop_, *plan.proxy, life.log);
+    auto const relayed = life.proxy->start();
+    if (!relayed) co_return relayed;
+    shown.proxy = life.proxy->substitute();
+  }
+  auto const started = co_await life.chromium.start(profile, shown);
+  if (!started) co_return started;
+  Recorder::Options recording;
+  recording.run = life.run;
+  recording.traffic = plan.traffic;
+  recording.open_shadow_roots = plan.open_shadow_roots;
+  recording.downloads = options_.downloads / life.run.value;
+  life.recorder = std::make_unique<Recorder>(loop_, feed_, std::move(recording), life.log);
+  auto devtools = life.chromium.devtools();
+  auto const recorded = co_await life.recorder->open(std::move(devtools));
+  if (recorded && plan.viewport) co_await size_window(life, *plan.viewport);
+  co_return recorded;
 }
 
 awaitable<void> Runtimes::watch(Life& life) {
-  auto const first =
-      co_await (life.chromium.exited() || life.stop_wanted.wait() || idle_for_long(life));
+  auto const first = co_await (life.chromium.exited() || life.stop_wanted.wait() ||
+                               idle_for_long(life) || cut_off(life));
   if (first.index() == 2) life.reason = "idle_timeout";
+  // Nobody would see to its rules any more, or write down what it does.
+  if (first.index() == 3)
+    life.failure = RunFailure{"local.browser_unreachable", "Chromium cut the backend off."};
   if (first.index() != 0) co_return;
   auto const epitaph = life.chromium.epitaph();
   life.failure = RunFailure{"local.browser_exited", epitaph + "."};
@@ -340,12 +343,13 @@ void Runtimes::record_start(Life& life, RuntimePlan const& plan) {
   run.created_at = life.asked_at;
   run.started_at = life.started_at;
   Json data{{"reason", "start"}, {"browserVersion", life.chromium.product()}};
-  if (!plan.not_applied.empty()) {
-    data["notApplied"] = plan.not_applied;
-    life.log.warn("config without effect on the local backend: {}",
-                  fmt::join(plan.not_applied, ", "));
+  data["applied"] = plan.applied();
+  if (auto const idle = plan.not_applied(); !idle.empty()) {
+    data["notApplied"] = idle;
+    life.log.warn("config without effect on the local backend: {}", fmt::join(idle, ", "));
   }
   store_.begin_run(run, lifecycle(life.run, "started", data));
+  feed_.tell();
   life.phase = Phase::active;
   life.log.info("started, run {}", life.run.value);
 }
@@ -361,6 +365,7 @@ void Runtimes::record_end(Life& life) {
   auto const event = lifecycle(life.run, to_text(run.status), data);
   run.finished_at = event.time;
   store_.end_run(run, run.status, event);
+  feed_.tell();
   if (life.failure)
     life.log.error("run {} failed: {}", life.run.value, life.failure->message);
   else

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "local/chromium.hpp"
 #include "local/errors.hpp"
 #include "local/lock.hpp"
+#include "local/run_feed.hpp"
 #include "local/store.hpp"
 #include "net/tasks.hpp"
 
@@ -21,15 +23,19 @@ namespace bridge::local {
 
 struct RuntimesOptions {
   ChromiumOptions chromium;
-  std::filesystem::path profiles;  ///< kept user data directories, one per runtime
-  std::filesystem::path scratch;   ///< the others, one per run; emptied when we begin
+  std::filesystem::path profiles;   ///< kept user data directories, one per runtime
+  std::filesystem::path scratch;    ///< the others, one per run; emptied when we begin
+  std::filesystem::path downloads;  ///< what browsers downloaded, a directory per run
+  /// Fills in what a plan only names, before each start: a saved proxy, unpacked extensions. A
+  /// problem refuses the start. None: such things are not applied.
+  std::function<std::optional<Problem>(Runtime const&, RuntimePlan&)> resolve;
 };
 
 /// Starts and ends the Chromium of each runtime and writes down what happens to its runs. One life
 /// of a runtime is one run: one Chromium, one secret connectUrl, one lock.
 class Runtimes {
  public:
-  Runtimes(net::Loop& loop, Store& store, RuntimesOptions options);
+  Runtimes(net::Loop& loop, Store& store, RunFeed& feed, RuntimesOptions options);
   ~Runtimes();
 
   /// "ws://127.0.0.1:PORT", in front of every connectUrl. Call before the first start.
@@ -86,6 +92,19 @@ class Runtimes {
   /// Counts the CDP connections of a run: +1 when a relay begins, -1 when its last byte is through.
   void count_cdp(RunId const& run, int change);
 
+  /// Asks an active runtime's Chromium on the backend's own connection. 409 runtime.not_active, 503
+  /// run.browser_host_unavailable when it goes meanwhile or does not answer; Chromium's refusal is
+  /// a 400 with its words.
+  awaitable<Outcome<Json>> ask_browser(RuntimeId id, std::string method, Json params);
+  /// Where the Chromium of an active run listens, for a CdpConnection of one's own.
+  [[nodiscard]] std::optional<net::Url> devtools(RunId const& run) const;
+
+  /// The page that is in front among `open` (target ids): the one that was activated last, else the
+  /// newest. Empty when none is open.
+  [[nodiscard]] std::string active_target(RuntimeId const& id,
+                                          std::vector<std::string> const& open) const;
+  void set_active_target(RuntimeId const& id, std::string target);
+
   struct Snapshot {
     RuntimeId runtime;
     RunId run;
@@ -105,6 +124,9 @@ class Runtimes {
   awaitable<Result<void>> launch(Life& life, RuntimePlan const& plan);
   awaitable<void> watch(Life& life);
   awaitable<void> idle_for_long(Life& life);
+  awaitable<void> cut_off(Life& life);
+  awaitable<void> size_window(Life& life, RuntimePlan::Viewport viewport);
+  void forget_downloads(RuntimeId const& id);
   void record_start(Life& life, RuntimePlan const& plan);
   void record_end(Life& life);
   [[nodiscard]] std::filesystem::path profile_of(Life const& life, RuntimePlan const& plan) const;
@@ -114,6 +136,7 @@ class Runtimes {
 
   net::Loop& loop_;
   Store& store_;
+  RunFeed& feed_;
   RuntimesOptions options_;
   Log log_{"local"};
   std::string origin_;

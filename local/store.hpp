@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,7 +72,7 @@ struct Event {
   std::optional<std::string> status;
   std::optional<std::string> page;
   std::optional<std::string> context;
-  std::optional<std::string> data;  ///< JSON object
+  std::optional<std::string> data;  ///< JSON object; durationSeconds in it is the event's own
 };
 
 /// The successful answer that an Idempotency-Key stands for.
@@ -142,6 +143,8 @@ class Store {
 
   /// Returns its position.
   std::int64_t add(Event const& event);
+  /// All of them, in order, in one step.
+  void add(std::span<Event const> events);
   [[nodiscard]] Slice<Event> events(RunId const& run, EventFilter const& filter,
                                     Range range);  // oldest first
   [[nodiscard]] std::int64_t count_events(RunId const& run);

@@ -21,24 +21,6 @@ Json object_or_empty(std::optional<std::string> const& stored) {
   return stored ? Json::parse(*stored) : Json::object();
 }
 
-// Nothing is billed here; "unavailable" is the contract's word for no figures.
-Json usage_view(Run const& run, Timestamp when) {
-  auto const until = run.finished_at.value_or(when);
-  Json const tokens{{"input", nullptr}, {"output", nullptr}};
-  Json const credits{{"ai", nullptr},    {"captcha", nullptr}, {"files", nullptr},
-                     {"proxy", nullptr}, {"runtime", nullptr}, {"notifications", nullptr}};
-  Json usage{{"billingStatus", "unavailable"},
-             {"runtimeSeconds", seconds_between(run.started_at, until)},
-             {"captchaSolves", 0},
-             {"filesBytes", 0},
-             {"proxyBytes", nullptr},
-             {"aiTokensTotal", nullptr},
-             {"creditsUsed", nullptr},
-             {"computedAt", rfc3339(when)}};
-  usage["breakdown"] = Json{{"aiTokens", tokens}, {"credits", credits}};
-  return usage;
-}
-
 }  // namespace
 
 Json space_view(Space const& space, bool with_environment) {
@@ -97,10 +79,31 @@ Json run_summary(Run const& run) {
   return view;
 }
 
-Json run_view(Run const& run, std::int64_t events, Timestamp when) {
+// Nothing is billed here; "unavailable" is the contract's word for no figures.
+Json usage_view(Run const& run, RunCounts const& counts, Timestamp when) {
+  auto const until = run.finished_at.value_or(when);
+  Json const tokens{{"input", nullptr}, {"output", nullptr}};
+  Json const credits{{"ai", nullptr},    {"captcha", nullptr}, {"files", nullptr},
+                     {"proxy", nullptr}, {"runtime", nullptr}, {"notifications", nullptr}};
+  Json usage{{"billingStatus", "unavailable"},
+             {"runtimeSeconds", seconds_between(run.started_at, until)},
+             {"captchaSolves", 0},
+             {"filesBytes", counts.files_bytes},
+             {"proxyBytes", nullptr},
+             {"aiTokensTotal", nullptr},
+             {"creditsUsed", nullptr},
+             {"computedAt", rfc3339(when)}};
+  usage["breakdown"] = Json{{"aiTokens", tokens}, {"credits", credits}};
+  return usage;
+}
+
+Json run_view(Run const& run, RunCounts const& counts, Timestamp when) {
   auto view = run_summary(run);
-  view["counts"] = Json{{"events", events}, {"files", 0}, {"invocations", 0}, {"toolCalls", 0}};
-  view["usage"] = usage_view(run, when);
+  view["counts"] = Json{{"events", counts.events},
+                        {"files", counts.files},
+                        {"invocations", counts.invocations},
+                        {"toolCalls", counts.tool_calls}};
+  view["usage"] = usage_view(run, counts, when);
   return view;
 }
 
@@ -112,7 +115,13 @@ Json event_view(Event const& event) {
   if (event.status) view["status"] = *event.status;
   if (event.page) view["pageId"] = *event.page;
   if (event.context) view["contextId"] = *event.context;
-  if (event.data) view["data"] = Json::parse(*event.data);
+  if (!event.data) return view;
+  auto data = Json::parse(*event.data);
+  if (auto const lasted = data.find("durationSeconds"); lasted != data.end()) {
+    view["durationSeconds"] = *lasted;
+    data.erase(lasted);
+  }
+  view["data"] = std::move(data);
   return view;
 }
 

@@ -18,8 +18,17 @@ namespace bridge::local {
 /// The view with connectUrl and protocol; `connect_url` is empty while the runtime is not active.
 [[nodiscard]] Json runtime_detail(Runtime const& runtime, Secret const& connect_url);
 [[nodiscard]] Json run_summary(Run const& run);
+/// How much of each kind belongs to a run.
+struct RunCounts {
+  std::int64_t events = 0;
+  std::int64_t files = 0;
+  std::int64_t files_bytes = 0;
+  std::int64_t invocations = 0;
+  std::int64_t tool_calls = 0;
+};
 /// The summary with counts and usage.
-[[nodiscard]] Json run_view(Run const& run, std::int64_t events, Timestamp when);
+[[nodiscard]] Json run_view(Run const& run, RunCounts const& counts, Timestamp when);
+[[nodiscard]] Json usage_view(Run const& run, RunCounts const& counts, Timestamp when);
 [[nodiscard]] Json event_view(Event const& event);
 
 /// Credits by what they went to: nothing is billed here.

@@ -53,6 +53,17 @@ class Api {
     co_return read;
   }
 
+  /// A reply that is no JSON: a stream, whole.
+  awaitable<net::HttpReply> text(std::string target, net::HttpHeaders more = {}) {
+    auto url = root_.with_target(std::move(target));
+    net::HttpRequest request;
+    request.method = "GET";
+    request.headers = headers;
+    request.headers.insert(request.headers.end(), more.begin(), more.end());
+    auto const got = co_await client_.send(std::move(url), std::move(request), 60s);
+    co_return got.value();
+  }
+
   /// The body of a success whose shape is `schema`.
   awaitable<json> get(std::string schema, std::string method, std::string target,
                       std::string body = "", unsigned status = 200) {

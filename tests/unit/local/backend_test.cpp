@@ -305,7 +305,7 @@ TEST_CASE("backend: one controller at a time, and the next as soon as it has gon
     CHECK(again == "again");
     auto const after = co_await api.only_runtime();
     CHECK(after.at("cdpConnectionsTotal") == 2);
-    CHECK(fake.devtools.sockets() == 1);
+    CHECK(fake.devtools.sockets() == 2);  // the controller's, and the backend's own
     co_await second.leave();
   });
 }

@@ -153,6 +153,22 @@ TEST_CASE("cdp connection: the browser's end ends calls, later calls and the lis
   });
 }
 
+TEST_CASE("cdp connection: half a surrogate pair costs a character, not the message") {
+  with_connection([](Scene& scene) -> awaitable<void> {
+    scene.fake.say(R"({"method":"A.b","params":{"a":"x\ud800y","b":"\udc00","c":"\ud83d\ude00",
+        "d":"\\ud800","e":"\ud800\ud83d\ude00"}})");
+    [[maybe_unused]] auto const heard = co_await scene.cdp.call("A.after");
+    REQUIRE(scene.heard.events.size() == 1);
+    auto const& event = scene.heard.events.front();
+    auto const params = Json::parse(event.substr(event.find('{')));
+    CHECK(params.at("a") == "x\uFFFDy");
+    CHECK(params.at("b") == "\uFFFD");
+    CHECK(params.at("c") == "\U0001F600");
+    CHECK(params.at("d") == "\\ud800");
+    CHECK(params.at("e") == "\uFFFD\U0001F600");
+  });
+}
+
 TEST_CASE("cdp connection: nobody answers the dial") {
   net::Loop loop;
   CdpConnection cdp(loop);

@@ -49,6 +49,17 @@ TEST_CASE("runtime config: a wrong type names the field by its path") {
            Case{R"({"proxy": 1})", "config.proxy"},
            Case{R"({"proxy": {"host": "h", "protocol": "http"}})", "config.proxy.port"},
            Case{R"({"proxy": {"url": 1}})", "config.proxy.url"},
+           Case{R"({"proxy": {"url": "ftp://h:1"}})", "config.proxy.url"},
+           Case{R"({"proxy": "ftp://h:1"})", "config.proxy"},
+           Case{R"({"proxy": "http://user:pass%0Aword@h:1"})", "config.proxy"},
+           Case{R"({"proxy": {"url": "http://h:1", "username": "a\u0001"}})",
+                "config.proxy.username"},
+           Case{R"({"proxy": {"host": "h", "port": 1, "protocol": "http", "password": 7}})",
+                "config.proxy.password"},
+           Case{R"({"fingerprint": {"locale": "de DE"}})", "config.fingerprint.locale"},
+           Case{R"({"fingerprint": {"locale": []}})", "config.fingerprint.locale"},
+           Case{R"({"fingerprint": {"timezone": "../x y"}})", "config.fingerprint.timezone"},
+           Case{R"({"fingerprint": {"userAgent": "a\nb"}})", "config.fingerprint.userAgent"},
        }) {
     CAPTURE(config);
     CHECK(bad_field(Json::parse(config)) == field);
@@ -64,7 +75,9 @@ TEST_CASE("runtime config: the plan holds what has an effect and names what has 
   CHECK(plan.idle_timeout == std::chrono::seconds(90));
   CHECK(plan.viewport->width == 800);
   CHECK(plan.viewport->height == 600);
-  CHECK(plan.not_applied == std::vector<std::string>{"stealth", "fingerprint.browser"});
+  CHECK(plan.not_applied() == std::vector<std::string>{"stealth"});
+  CHECK(plan.applied() == std::vector<std::string>{"fingerprint.browser", "fingerprint.viewport",
+                                                   "idleTimeoutSeconds", "profile"});
   CHECK_FALSE(plan_of("{}").keep_profile);
 }
 

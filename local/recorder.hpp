@@ -1,0 +1,73 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "local/cdp_connection.hpp"
+#include "local/event_budget.hpp"
+#include "local/event_translator.hpp"
+#include "local/run_feed.hpp"
+#include "local/traffic.hpp"
+
+namespace bridge::local {
+
+/// Writes down what happens in the browser of one run, and keeps its network traffic to what the
+/// runtime's config allows. Works on a connection of the backend's own, beside the controller:
+/// it attaches to every page, frame and worker, answers no dialog, and what a controller sets for
+/// itself (downloads, interception) holds.
+///
+///   open() -> [the run is in the store] -> begin() -> close()
+class Recorder final : private CdpListener {
+ public:
+  struct Options {
+    RunId run;
+    Traffic traffic;
+    bool open_shadow_roots = false;   ///< closed shadow roots become open ones
+    std::filesystem::path downloads;  ///< a directory for this run
+  };
+  Recorder(net::Loop& loop, RunFeed& feed, Options options, Log log);
+
+  /// Attaches. When it returns, every page there is has its rules, and every later one gets them
+  /// before its first script runs.
+  awaitable<Result<void>> open(net::Url devtools);
+  /// From now on events are written; the run must be in the store.
+  void begin();
+  /// Detaches and writes what is left.
+  awaitable<void> close();
+
+  /// The connection, for questions to the browser that need no session.
+  [[nodiscard]] CdpConnection& browser() { return cdp_; }
+  /// The pages that are open, in the order of their appearance.
+  [[nodiscard]] std::vector<EventTranslator::Page> const& pages() const {
+    return translator_.pages();
+  }
+
+ private:
+  bool wants(std::string_view method) override;
+  void on_event(CdpEvent const& event) override;
+
+  void take(CdpEvent const& event);
+  void equip(CdpEvent const& event);
+  void judge(CdpEvent const& event);
+  void keep_download(Event& event);
+  awaitable<void> write_loop();
+  awaitable<void> tell_loop();
+  void tell_refused();
+  void write();
+
+  RunFeed& feed_;
+  Options options_;
+  Log log_;
+  EventTranslator translator_;
+  EventBudget budget_;
+  std::vector<Event> waiting_;
+  net::Signal more_;     // for the writer: something waits
+  net::Signal refused_;  // something was left out, which is to be told
+  CdpConnection cdp_;
+  net::Tasks tasks_;
+};
+
+}  // namespace bridge::local

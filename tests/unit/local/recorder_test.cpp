@@ -1,0 +1,231 @@
+#include "local/recorder.hpp"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "fake_browser.hpp"
+#include "temporary_directory.hpp"
+#include "tests/fakes/run.hpp"
+
+using namespace bridge;
+using namespace bridge::test;
+using namespace bridge::local;
+
+namespace {
+
+/// A store with one active run, a fake browser with one page, and a recorder between them.
+struct Recording {
+  net::Loop loop;
+  FakeDevtools fake{loop};
+  TemporaryDirectory directory;
+  std::unique_ptr<Store> store = Store::open(std::nullopt).value();
+  RunFeed feed{loop, *store};
+  Run run;
+  std::unique_ptr<Recorder> recorder;
+
+  explicit Recording(Traffic traffic = {}) {
+    Runtime runtime;
+    runtime.id = RuntimeId{"rt"};
+    runtime.space = store->default_space();
+    runtime.config = "{}";
+    store->add(runtime);
+    run.id = RunId{"run"};
+    run.runtime = runtime.id;
+    run.space = runtime.space;
+    Recorder::Options options;
+    options.run = run.id;
+    options.traffic = std::move(traffic);
+    options.downloads = directory.path() / "downloads";
+    recorder = std::make_unique<Recorder>(loop, feed, std::move(options), Log("test"));
+    fake.answer = [this](Json const& command) -> Json {
+      if (command.at("method") == "Target.setAutoAttach" && !command.contains("sessionId"))
+        fake.say(R"({"method":"Target.attachedToTarget","params":{"sessionId":"S1",
+            "targetInfo":{"targetId":"P","type":"page","browserContextId":"C"}}})");
+      return Json{{"result", Json::object()}};
+    };
+  }
+
+  /// Runs `body(Recording&)` between begin() and close().
+  template <class Body>
+  void play(Body body) {
+    auto const whole = [](Recording& on, Body& work) -> awaitable<void> {
+      auto url = on.fake.url();
+      auto const open = co_await on.recorder->open(std::move(url));
+      REQUIRE(open.has_value());
+      Event started;
+      started.run = on.run.id;
+      started.type = "runtime.lifecycle";
+      on.store->begin_run(on.run, started);
+      on.recorder->begin();
+      co_await work(on);
+      co_await on.recorder->close();
+      co_await on.fake.stop();
+    };
+    bridge::test::run(loop, whole(*this, body));
+  }
+
+  /// Waits until everything said so far has been taken in.
+  awaitable<void> heard() {
+    [[maybe_unused]] auto const answer = co_await recorder->browser().call("Browser.getVersion");
+  }
+
+  [[nodiscard]] std::vector<Event> events() {
+    return store->events(run.id, EventFilter(), Range{100'000, std::nullopt}).rows;
+  }
+  [[nodiscard]] std::vector<std::string> methods(std::string const& session) const {
+    std::vector<std::string> all;
+    for (auto const& command : fake.heard)
+      if (command.value("sessionId", "") == session)
+        all.push_back(command.at("method").get<std::string>());
+    return all;
+  }
+};
+
+void log_line(FakeDevtools& fake, int number) {
+  fake.say(fmt::format(R"({{"method":"Runtime.consoleAPICalled","params":{{"type":"log","args":[)"
+                       R"({{"type":"string","value":"line {}"}}]}},"sessionId":"S1"}})",
+                       number));
+}
+
+}  // namespace
+
+TEST_CASE("recorder: a page gets its rules and ears before it runs") {
+  Traffic traffic;
+  traffic.block = {"ads.example"};
+  Recording recording(traffic);
+  recording.play([](Recording& on) -> awaitable<void> {
+    CHECK(on.methods("") == std::vector<std::string>{"Browser.setDownloadBehavior",
+                                                     "Target.setDiscoverTargets",
+                                                     "Target.setAutoAttach"});
+    auto const equipped = on.methods("S1");
+    std::vector<std::string> const expected{"Network.enable",
+                                            "Network.setBlockedURLs",
+                                            "Fetch.enable",
+                                            "Page.enable",
+                                            "Runtime.enable",
+                                            "Target.setAutoAttach",
+                                            "Runtime.runIfWaitingForDebugger"};
+    REQUIRE(equipped.size() >= expected.size());
+    CHECK(std::equal(expected.begin(), expected.end(), equipped.begin()));
+    REQUIRE(on.recorder->pages().size() == 1);
+    CHECK(on.recorder->pages().front().target == "P");
+    co_return;
+  });
+}
+
+TEST_CASE("recorder: without rules nothing is intercepted") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    for (auto const& method : on.methods("S1")) CHECK_FALSE(method.starts_with("Fetch."));
+    co_return;
+  });
+}
+
+TEST_CASE("recorder: documents are judged by the lists, blocked types always fail") {
+  Traffic traffic;
+  traffic.allow = {"good.example"};
+  traffic.resource_types = {"Image"};
+  Recording recording(traffic);
+  recording.play([](Recording& on) -> awaitable<void> {
+    auto const pause = [&](char const* id, char const* url, char const* type) {
+      on.fake.say(
+          fmt::format(R"({{"method":"Fetch.requestPaused","params":{{"requestId":"{}",)"
+                      R"("request":{{"url":"{}"}},"resourceType":"{}"}},"sessionId":"S1"}})",
+                      id, url, type));
+    };
+    pause("1", "http://good.example/", "Document");
+    pause("2", "http://bad.example/", "Document");
+    pause("3", "http://good.example/i.png", "Image");
+    co_await on.heard();
+    std::vector<std::string> verdicts;
+    for (auto const& command : on.fake.heard)
+      if (command.at("method").get<std::string>().starts_with("Fetch.") &&
+          command.at("params").contains("requestId"))
+        verdicts.push_back(command.at("params").at("requestId").get<std::string>() + " " +
+                           command.at("method").get<std::string>());
+    CHECK(verdicts == std::vector<std::string>{"1 Fetch.continueRequest", "2 Fetch.failRequest",
+                                               "3 Fetch.failRequest"});
+  });
+}
+
+TEST_CASE("recorder: events are in the store in the order in which they came") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    for (int i = 0; i < 1000; ++i) log_line(on.fake, i);
+    co_await on.heard();
+  });
+  auto const events = recording.events();
+  REQUIRE(events.size() == 1001);
+  for (std::size_t i = 0; i < 1000; ++i) {
+    CHECK(events[i + 1].page == "P");
+    CHECK(Json::parse(*events[i + 1].data).at("text") == fmt::format("line {}", i));
+  }
+  CHECK(recording.store->count_events(recording.run.id) == 1001);
+}
+
+TEST_CASE("recorder: of a flood it keeps a part, and says how much it left out") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    for (int i = 0; i < 20'000; ++i) log_line(on.fake, i);
+    on.fake.say(R"({"method":"Page.frameNavigated","sessionId":"S1",
+        "params":{"frame":{"id":"P","url":"http://a/"}}})");
+    co_await on.heard();
+  });
+  std::uint64_t lines = 0;
+  std::uint64_t dropped = 0;
+  bool navigated = false;
+  for (auto const& event : recording.events()) {
+    if (event.type == "console.message") ++lines;
+    if (event.type == "navigation") navigated = true;
+    if (event.name == "events.dropped")
+      dropped += Json::parse(*event.data).at("dropped").get<std::uint64_t>();
+  }
+  CHECK(lines + dropped == 20'000);
+  CHECK(dropped > 5000);
+  CHECK(navigated);
+}
+
+TEST_CASE("recorder: a download is kept, wherever the controller wanted it") {
+  Recording recording;
+  Download seen;
+  recording.feed.on_download = [&](Download const& download) -> std::optional<std::string> {
+    seen = download;
+    return "file_1";
+  };
+  auto const elsewhere = recording.directory.path() / "elsewhere";
+  std::ofstream(elsewhere) << "four";
+  recording.play([&](Recording& on) -> awaitable<void> {
+    on.fake.say(R"({"method":"Browser.downloadWillBegin","params":{"guid":"g",
+        "url":"http://a/f","suggestedFilename":"../f.bin"}})");
+    Json const done{{"guid", "g"},
+                    {"state", "completed"},
+                    {"receivedBytes", 4},
+                    {"filePath", elsewhere.string()}};
+    on.fake.say_json(Json{{"method", "Browser.downloadProgress"}, {"params", done}});
+    co_await on.heard();
+  });
+  CHECK(seen.name == "../f.bin");
+  CHECK(seen.path == recording.directory.path() / "downloads" / "g");
+  CHECK(seen.bytes == 4);
+  CHECK(std::filesystem::file_size(seen.path) == 4);
+  auto const events = recording.events();
+  REQUIRE(events.size() == 3);
+  auto const data = Json::parse(*events.back().data);
+  CHECK(data.at("fileId") == "file_1");
+  CHECK(data.at("bytes") == 4);
+  CHECK_FALSE(data.contains("path"));
+}
+
+TEST_CASE("recorder: what breaks the protocol is passed over") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    on.fake.say(R"({"method":"Runtime.consoleAPICalled","params":{"args":7},"sessionId":"S1"})");
+    on.fake.say(R"({"method":"Network.requestWillBeSent","params":{},"sessionId":"S1"})");
+    on.fake.say(R"({"method":"Target.attachedToTarget","params":[]})");
+    log_line(on.fake, 1);
+    co_await on.heard();
+  });
+  CHECK(recording.events().back().type == "console.message");
+}

@@ -1,0 +1,81 @@
+#include <doctest/doctest.h>
+
+#include "backend_fixture.hpp"
+
+using namespace bridge;
+using namespace bridge::test;
+
+namespace {
+
+bool has(std::string const& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+awaitable<json> lifecycle_of(Api& api, std::string run) {
+  auto target = "/v1/runs/" + run + "/events?type=runtime.lifecycle";
+  auto const events = co_await api.get("RunEventListResponse", "GET", std::move(target));
+  co_return events.at("data").at(0).at("data");
+}
+
+constexpr auto kProxy = R"({"name":"p","type":"custom","protocol":"socks5","host":"127.0.0.1",
+    "port":1080,"username":"anna","password":"canary-word"})";
+
+}  // namespace
+
+TEST_CASE("runtime start: the config becomes flags and variables of Chromium") {
+  Fake fake;
+  fake.run({}, [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id = co_await api.create(R"({"config":{"webRtcProxyOnly":true,"stealth":"best",
+        "proxy":"http://proxy.example:3128","fingerprint":{"viewport":{"width":801,"height":602},
+        "userAgent":"Tested/1.0","locale":["de-DE","en"],"timezone":"Asia/Tokyo"}}})");
+    auto const started = co_await api.start(id);
+    auto const arguments = fake.browser.arguments();
+    for (auto const flag : {"--window-size=801,602", "--user-agent=Tested/1.0", "--lang=de-DE",
+                            "--accept-lang=de-DE,en", "--proxy-server=http://proxy.example:3128",
+                            "--proxy-bypass-list=<-loopback>",
+                            "--webrtc-ip-handling-policy=disable_non_proxied_udp"}) {
+      CAPTURE(flag);
+      CHECK(has(arguments, flag));
+    }
+    CHECK(has(fake.browser.environment(), "TZ=Asia/Tokyo\n"));
+    auto const data = co_await lifecycle_of(api, started.at("runId").get<std::string>());
+    CHECK(data.at("notApplied") == json::array({"stealth"}));
+    CHECK(data.at("applied").size() == 6);
+  });
+}
+
+TEST_CASE(
+    "runtime start: a saved proxy is looked up; its login stays out of Chromium's arguments") {
+  Fake fake;
+  fake.run({}, [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const proxy = co_await api.send("POST", "/v1/proxies", kProxy);
+    REQUIRE(proxy.status == 201);
+    auto const id = co_await api.create(R"({"config":{"proxy":")" +
+                                        proxy.body.at("id").get<std::string>() + "\"}}");
+    auto const started = co_await api.start(id);
+    auto const arguments = fake.browser.arguments();
+    CHECK(has(arguments, "--proxy-server=socks5://127.0.0.1:"));
+    CHECK_FALSE(has(arguments, "127.0.0.1:1080"));
+    CHECK_FALSE(has(arguments, "anna"));
+    CHECK_FALSE(has(arguments, "canary-word"));
+    auto const data = co_await lifecycle_of(api, started.at("runId").get<std::string>());
+    CHECK(data.at("applied") == json::array({"proxy"}));
+    CHECK_FALSE(data.contains("notApplied"));
+  });
+}
+
+TEST_CASE("runtime start: a proxy that is not there refuses the start, and the next one may work") {
+  with_fake([](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id = co_await api.create(R"({"config":{"proxy":"nobody"}})");
+    auto const refused = co_await api.send("POST", "/v1/runtimes/" + id + "/start");
+    CHECK(refused.status == 404);
+    CHECK(refused.code() == "proxy.not_found");
+    auto const mended = co_await api.send("PATCH", "/v1/runtimes/" + id, R"({"config":{}})");
+    CHECK(mended.status == 200);
+    auto const started = co_await api.start(id);
+    CHECK(started.at("started") == true);
+  });
+}
