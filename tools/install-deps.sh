@@ -5,7 +5,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
-  libyaml-cpp-dev doctest-dev libcli11-dev libsqlite3-dev libsimdjson-dev
+  libyaml-cpp-dev doctest-dev libcli11-dev libsqlite3-dev libsimdjson-dev zlib1g-dev
   chromium chromium-driver curl git systemd python3 openssl ca-certificates
 )
 # A Node.js from elsewhere serves as well as Debian's.
