@@ -14,7 +14,6 @@ namespace bridge::local {
 namespace {
 
 constexpr std::size_t kBodyMax = 1024 * 1024;
-constexpr std::uint64_t kUploadMax = 16ULL << 30;
 constexpr std::size_t kKeyBytes = 24;
 constexpr auto kLastWords = 1s;  // of the streams, when we end
 
@@ -45,15 +44,16 @@ std::optional<Problem> resolve(Store& store, Proxies& proxies, Runtime const& ru
   return std::nullopt;
 }
 
-RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem::path const& files,
+RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem::path const& home,
                                  Store& store, Proxies& proxies) {
   RuntimesOptions made;
   made.chromium.program = options.chromium;
   made.chromium.flags = options.chromium_flags;
   made.chromium.start_limit = options.start_limit;
-  made.profiles = files / "profiles";
-  made.scratch = files / "scratch";
-  made.downloads = files / "downloads";
+  made.profiles = home / "profiles";
+  made.scratch = home / "scratch";
+  made.workspaces = home / "workspaces";
+  made.downloads = home / "downloads";
   made.resolve = [&store, &proxies](Runtime const& runtime, RuntimePlan& plan) {
     return resolve(store, proxies, runtime, plan);
   };
@@ -94,14 +94,17 @@ Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions o
     if (!made) return made.error();
     temporary = std::move(*made);
   }
-  auto const files = temporary ? temporary->path() : *options.state;
+  auto const home = temporary ? temporary->path() : *options.state;
+  auto files = Files::open(**store, home);
+  if (!files) return files.error();
   return std::unique_ptr<Backend>(new Backend(loop, std::move(options), std::move(*store),
-                                              std::move(*seal), std::move(temporary), files));
+                                              std::move(*seal), std::move(temporary),
+                                              std::move(*files), home));
 }
 
 Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
                  std::unique_ptr<Seal> seal, std::unique_ptr<TemporaryDir> temporary,
-                 std::filesystem::path const& files)
+                 std::unique_ptr<Files> files, std::filesystem::path const& home)
     : loop_(loop),
       options_(std::move(options)),
       key_("local_" + random_token(kKeyBytes)),
@@ -113,13 +116,14 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       ai_(store_->database(), *seal_, outside_),
       tools_(*store_, *seal_, vault_, outside_),
       proxies_(*store_, *seal_, outside_, options_.proxy_test_target),
+      files_(std::move(files)),
       feed_(loop, *store_),
-      runtimes_(loop, *store_, feed_, runtimes_options(options_, files, *store_, proxies_)),
+      runtimes_(loop, *store_, feed_, runtimes_options(options_, home, *store_, proxies_)),
       gateway_(loop, runtimes_, faults_),
       idempotency_(loop, *store_),
       accounts_(*store_),
-      parts_{*store_,           accounts_, faults_, feed_,  runtimes_, contract_,
-             chromium_version_, vault_,    ai_,     tools_, proxies_},
+      parts_{*store_,           accounts_, faults_, feed_, runtimes_, contract_,
+             chromium_version_, *files_,   vault_,  ai_,   tools_,    proxies_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}
@@ -130,6 +134,7 @@ awaitable<Result<void>> Backend::start() {
   auto const listening = server_.listen("127.0.0.1", options_.port);
   if (!listening) co_return listening;
   runtimes_.set_origin(fmt::format("ws://127.0.0.1:{}", server_.port()));
+  files_->set_origin(fmt::format("http://127.0.0.1:{}", server_.port()));
   auto version = co_await local::chromium_version(loop_, options_.chromium);
   if (!version) co_return version.error();
   chromium_version_ = std::move(*version);
@@ -169,7 +174,7 @@ net::BodyPlan Backend::plan_body(net::HttpRequest const& head) {
   if (found == nullptr) return plan;
   auto const* const described = contract_.find(operations_.at(found->index).route.operation);
   plan.in_pieces = described != nullptr && described->multipart;
-  if (plan.in_pieces) plan.most = kUploadMax;
+  if (plan.in_pieces) plan.most = options_.upload_max;
   return plan;
 }
 

@@ -12,6 +12,7 @@
 #include "local/ai.hpp"
 #include "local/contract.hpp"
 #include "local/faults.hpp"
+#include "local/files.hpp"
 #include "local/gateway.hpp"
 #include "local/idempotency.hpp"
 #include "local/operations.hpp"
@@ -36,7 +37,8 @@ struct BackendOptions {
   std::optional<std::filesystem::path> state;
   std::string chromium;  ///< a program; empty: see find_chromium()
   std::vector<std::string> chromium_flags;
-  Duration start_limit = 30s;  ///< for a browser to become usable
+  Duration start_limit = 30s;               ///< for a browser to become usable
+  std::uint64_t upload_max = 512ULL << 20;  ///< of one upload's body, in bytes
   /// What is asked through a proxy that is tried: answers with the address that it sees.
   std::string proxy_test_target = "https://api.ipify.org/?format=json";
 };
@@ -77,7 +79,7 @@ class Backend final : public net::HttpHandler {
  private:
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
           std::unique_ptr<Seal> seal, std::unique_ptr<TemporaryDir> temporary,
-          std::filesystem::path const& files);
+          std::unique_ptr<Files> files, std::filesystem::path const& home);
   awaitable<Outcome<net::HttpReply>> answer(net::HttpExchange& exchange,
                                             std::string const& request_id);
   /// The body as the contract demands it of this operation, which may be none of its own.
@@ -100,6 +102,7 @@ class Backend final : public net::HttpHandler {
   Ai ai_;
   Tools tools_;
   Proxies proxies_;
+  std::unique_ptr<Files> files_;
   RunFeed feed_;
   Runtimes runtimes_;
   Faults faults_;

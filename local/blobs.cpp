@@ -48,7 +48,9 @@ Blob::Blob(Blob&& other) noexcept
 Blob::~Blob() {
   if (of_ == nullptr) return;
   auto const pin = of_->pins_.find(hash_);
-  if (--pin->second == 0) of_->pins_.erase(pin);
+  if (--pin->second > 0) return;
+  of_->pins_.erase(pin);
+  if (!of_->used_(hash_)) of_->remove(hash_);
 }
 
 Result<std::unique_ptr<Blobs>> Blobs::open(std::filesystem::path directory, Disk& disk) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -19,7 +20,7 @@ class Blobs;
 class BlobWriter {
  public:
   BlobWriter(BlobWriter&&) noexcept = default;
-  BlobWriter& operator=(BlobWriter&&) noexcept = default;
+  BlobWriter& operator=(BlobWriter&&) = delete;
   ~BlobWriter();
 
   [[nodiscard]] Result<void> write(std::string_view bytes);
@@ -38,7 +39,8 @@ class BlobWriter {
   std::uint64_t size_ = 0;
 };
 
-/// A blob that nobody removes while this lives. Long enough to write down that it is used.
+/// A blob that nobody removes while this lives. Long enough to write down that it is used; when
+/// nobody has, it goes with the last of these.
 class Blob {
  public:
   Blob(Blobs& of, std::string hash, std::uint64_t size);
@@ -62,6 +64,8 @@ class Blobs {
   /// Creates the directory when missing. Owned by one process.
   [[nodiscard]] static Result<std::unique_ptr<Blobs>> open(std::filesystem::path directory,
                                                            Disk& disk);
+  /// Says which blobs the store knows, for what has been written in vain: until it is set, all.
+  void set_used(std::function<bool(std::string const&)> used) { used_ = std::move(used); }
 
   [[nodiscard]] Result<BlobWriter> begin();
   /// On the disk when it returns.
@@ -73,7 +77,7 @@ class Blobs {
   /// Writes a blob into an open file.
   awaitable<Result<void>> copy(std::string hash, Descriptor const& to);
 
-  /// Call when the last use of it has gone from the store. Kept while a Blob of it lives.
+  /// Call when the last use of it may have gone from the store. Kept while a Blob of it lives.
   void remove(std::string const& hash);
   /// What a crash has left: everything but `used`.
   void remove_others(std::set<std::string> const& used);
@@ -85,6 +89,7 @@ class Blobs {
   std::filesystem::path directory_;
   Descriptor opened_;
   Disk& disk_;
+  std::function<bool(std::string const&)> used_ = [](auto const&) { return true; };
   std::map<std::string, int> pins_;
   std::uint64_t begun_ = 0;
 };

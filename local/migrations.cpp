@@ -81,6 +81,28 @@ CREATE TABLE documents (
 CREATE INDEX documents_of_kind ON documents (kind, position);
 CREATE UNIQUE INDEX documents_by_name ON documents (kind, scope, name) WHERE name IS NOT NULL;
 ALTER TABLE spaces ADD COLUMN subaccount_id TEXT;
+)sql",
+    R"sql(
+CREATE TABLE files (
+  position INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  space_id TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  path TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  source TEXT NOT NULL CHECK (source IN ('upload', 'runtime')),
+  type TEXT,
+  run_id TEXT,
+  runtime_id TEXT,
+  metadata TEXT,
+  created_at INTEGER NOT NULL,
+  UNIQUE (space_id, path)
+) STRICT;
+CREATE INDEX files_of_hash ON files (hash);
+CREATE INDEX files_of_run ON files (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX files_of_runtime ON files (runtime_id) WHERE runtime_id IS NOT NULL;
 )sql"};
 
 std::size_t layout(Database& database) {

@@ -9,6 +9,7 @@
 #include "local/contract.hpp"
 #include "local/errors.hpp"
 #include "local/faults.hpp"
+#include "local/files.hpp"
 #include "local/json.hpp"
 #include "local/proxies.hpp"
 #include "local/query.hpp"
@@ -31,6 +32,7 @@ struct Parts {
   Runtimes& runtimes;
   Contract const& contract;
   std::string const& chromium_version;
+  Files& files;
   Vault& vault;
   Ai& ai;
   Tools& tools;
@@ -75,12 +77,15 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> account_operations();
 [[nodiscard]] std::span<Operation const> backend_operations();
 [[nodiscard]] std::span<Operation const> device_operations();
+[[nodiscard]] std::span<Operation const> file_operations();
+[[nodiscard]] std::span<Operation const> file_export_operations();
 [[nodiscard]] std::span<Operation const> help_operations();
 [[nodiscard]] std::span<Operation const> recipient_operations();
 [[nodiscard]] std::span<Operation const> subaccount_operations();
 [[nodiscard]] std::span<Operation const> space_operations();
 [[nodiscard]] std::span<Operation const> runtime_operations();
 [[nodiscard]] std::span<Operation const> run_operations();
+[[nodiscard]] std::span<Operation const> runtime_file_operations();
 [[nodiscard]] std::span<Operation const> vault_operations();
 [[nodiscard]] std::span<Operation const> ai_operations();
 [[nodiscard]] std::span<Operation const> tool_operations();
@@ -89,6 +94,10 @@ struct Operation {
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
+
+/// A file that is the caller's.
+[[nodiscard]] std::optional<StoredFile> callers_file(Parts& parts, Call const& call,
+                                                     std::string const& id);
 
 /// The spaceId and status by which lists of runtimes and of runs are narrowed.
 [[nodiscard]] Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call);

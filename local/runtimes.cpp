@@ -133,6 +133,7 @@ Outcome<void> Runtimes::remove(RuntimeId const& id) {
   failures_.erase(id);
   starts_.erase(id);
   remove_tree(options_.profiles / id.value);
+  remove_tree(options_.workspaces / id.value);
   return Outcome<void>{};
 }
 

@@ -23,9 +23,10 @@ namespace bridge::local {
 
 struct RuntimesOptions {
   ChromiumOptions chromium;
-  std::filesystem::path profiles;   ///< kept user data directories, one per runtime
-  std::filesystem::path scratch;    ///< the others, one per run; emptied when we begin
-  std::filesystem::path downloads;  ///< what browsers downloaded, a directory per run
+  std::filesystem::path profiles;    ///< kept user data directories, one per runtime
+  std::filesystem::path scratch;     ///< the others, one per run; emptied when we begin
+  std::filesystem::path downloads;   ///< what browsers downloaded, a directory per run
+  std::filesystem::path workspaces;  ///< files of runtimes, a directory each
   /// Fills in what a plan only names, before each start: a saved proxy, unpacked extensions. A
   /// problem refuses the start. None: such things are not applied.
   std::function<std::optional<Problem>(Runtime const&, RuntimePlan&)> resolve;
@@ -57,7 +58,8 @@ class Runtimes {
   /// Waits until the browser is gone. 409 runtime.not_active when there is none.
   awaitable<Outcome<Stopped>> stop(RuntimeId id);
 
-  /// Removes it, its runs and its profile. 409 runtime.not_stopped while it is active.
+  /// Removes it, its runs, its profile and its files that nobody has collected. 409
+  /// runtime.not_stopped while it is active.
   [[nodiscard]] Outcome<void> remove(RuntimeId const& id);
 
   /// Kills its browser, as a crash would. False when there is none.
