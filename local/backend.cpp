@@ -30,8 +30,9 @@ std::vector<Route> routes_of(std::vector<Operation> const& operations) {
 }
 
 // What a config only names, found among the things of the runtime's owner.
-std::optional<Problem> resolve(Store& store, Proxies& proxies, Runtime const& runtime,
-                               RuntimePlan& plan) {
+std::optional<Problem> resolve(Store& store, Proxies& proxies, Extensions& extensions,
+                               Runtime const& runtime, RuntimePlan& plan) {
+  plan.extensions = extensions.directories(plan.extension_ids);
   if (plan.saved_proxy.empty()) return std::nullopt;
   auto const space = store.space(runtime.space);
   auto const owner = space ? space->subaccount : std::nullopt;
@@ -45,7 +46,7 @@ std::optional<Problem> resolve(Store& store, Proxies& proxies, Runtime const& ru
 }
 
 RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem::path const& home,
-                                 Store& store, Proxies& proxies) {
+                                 Store& store, Proxies& proxies, Extensions& extensions) {
   RuntimesOptions made;
   made.chromium.program = options.chromium;
   made.chromium.flags = options.chromium_flags;
@@ -54,8 +55,8 @@ RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem:
   made.scratch = home / "scratch";
   made.workspaces = home / "workspaces";
   made.downloads = home / "downloads";
-  made.resolve = [&store, &proxies](Runtime const& runtime, RuntimePlan& plan) {
-    return resolve(store, proxies, runtime, plan);
+  made.resolve = [&store, &proxies, &extensions](Runtime const& runtime, RuntimePlan& plan) {
+    return resolve(store, proxies, extensions, runtime, plan);
   };
   return made;
 }
@@ -117,13 +118,15 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       tools_(*store_, *seal_, vault_, outside_),
       proxies_(*store_, *seal_, outside_, options_.proxy_test_target),
       files_(std::move(files)),
+      extensions_(*store_, files_->disk(), outside_, home / "extensions"),
       feed_(loop, *store_),
-      runtimes_(loop, *store_, feed_, runtimes_options(options_, home, *store_, proxies_)),
+      runtimes_(loop, *store_, feed_,
+                runtimes_options(options_, home, *store_, proxies_, extensions_)),
       gateway_(loop, runtimes_, faults_),
       idempotency_(loop, *store_),
       accounts_(*store_),
-      parts_{*store_,           accounts_, faults_, feed_, runtimes_, contract_,
-             chromium_version_, *files_,   vault_,  ai_,   tools_,    proxies_},
+      parts_{*store_, accounts_,   faults_, feed_, runtimes_, contract_, chromium_version_,
+             *files_, extensions_, vault_,  ai_,   tools_,    proxies_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {}

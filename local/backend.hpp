@@ -11,6 +11,7 @@
 #include "local/accounts.hpp"
 #include "local/ai.hpp"
 #include "local/contract.hpp"
+#include "local/extensions.hpp"
 #include "local/faults.hpp"
 #include "local/files.hpp"
 #include "local/gateway.hpp"
@@ -103,6 +104,7 @@ class Backend final : public net::HttpHandler {
   Tools tools_;
   Proxies proxies_;
   std::unique_ptr<Files> files_;
+  Extensions extensions_;
   RunFeed feed_;
   Runtimes runtimes_;
   Faults faults_;

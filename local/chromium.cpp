@@ -153,6 +153,8 @@ void put_plan(std::vector<std::string>& words, RuntimePlan const& plan) {
   std::vector<std::string> directories;
   for (auto const& one : plan.extensions) directories.push_back(one.string());
   words.push_back(fmt::format("--load-extension={}", fmt::join(directories, ",")));
+  // Chromium obeys anyway; Chrome does not without this, from 137 on.
+  words.emplace_back("--disable-features=DisableLoadExtensionCommandLineSwitch");
 }
 
 }  // namespace

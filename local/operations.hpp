@@ -8,6 +8,7 @@
 #include "local/ai.hpp"
 #include "local/contract.hpp"
 #include "local/errors.hpp"
+#include "local/extensions.hpp"
 #include "local/faults.hpp"
 #include "local/files.hpp"
 #include "local/json.hpp"
@@ -33,6 +34,7 @@ struct Parts {
   Contract const& contract;
   std::string const& chromium_version;
   Files& files;
+  Extensions& extensions;
   Vault& vault;
   Ai& ai;
   Tools& tools;
@@ -77,6 +79,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> account_operations();
 [[nodiscard]] std::span<Operation const> backend_operations();
 [[nodiscard]] std::span<Operation const> device_operations();
+[[nodiscard]] std::span<Operation const> extension_operations();
 [[nodiscard]] std::span<Operation const> file_operations();
 [[nodiscard]] std::span<Operation const> file_export_operations();
 [[nodiscard]] std::span<Operation const> help_operations();

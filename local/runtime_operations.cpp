@@ -29,6 +29,8 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Call const& call) {
   if (auto const name = body.find("name"); name != body.end()) runtime.name = *name;
   if (auto const config = body.find("config"); config != body.end()) {
     if (auto problem = check_config(*config)) return std::move(*problem);
+    if (auto problem = parts.extensions.check_config(*config, call.caller))
+      return std::move(*problem);
     runtime.config = to_text(*config);
   }
   if (auto const metadata = body.find("metadata"); metadata != body.end())
@@ -66,11 +68,13 @@ awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
 }
 
 // A config replaces the stored one; idleTimeoutSeconds is part of it and wins when both are given.
-std::optional<Problem> apply_patch(Json const& body, Runtime& runtime) {
+std::optional<Problem> apply_patch(Parts& parts, Call const& call, Runtime& runtime) {
+  auto const& body = call.body;
   if (auto const name = body.find("name"); name != body.end()) runtime.name = *name;
   auto config = Json::parse(runtime.config);
   if (auto const given = body.find("config"); given != body.end()) {
     if (auto problem = check_config(*given)) return problem;
+    if (auto problem = parts.extensions.check_config(*given, call.caller)) return problem;
     if (runtime.status == Status::active)
       return Problem(
           409, "runtime.not_stopped", "config can be changed only while it is stopped.",
@@ -92,7 +96,7 @@ awaitable<Outcome<net::HttpReply>> update(Parts& parts, Call const& call) {
   auto found = find_runtime(parts, call);
   if (!found) co_return found.error();
   auto& runtime = *found;
-  if (auto problem = apply_patch(call.body, runtime)) co_return std::move(*problem);
+  if (auto problem = apply_patch(parts, call, runtime)) co_return std::move(*problem);
   runtime.updated_at = now();
   parts.store.update(runtime);
   parts.runtimes.configure(runtime.id, plan_of(runtime.config));
