@@ -129,7 +129,12 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
              *files_, extensions_, vault_,  ai_,   tools_,    proxies_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
-      server_(loop, *this, server_limits(), "local") {}
+      server_(loop, *this, server_limits(), "local") {
+  feed_.on_download = [&kept = *files_](Download download) {
+    return kept.take_download(std::move(download.run), std::move(download.path),
+                              std::move(download.name));
+  };
+}
 
 Backend::~Backend() = default;
 

@@ -131,10 +131,13 @@ std::vector<StoredFolder> FileStore::folders(FileFilter const& filter, std::int6
   return folders;
 }
 
-std::int64_t FileStore::count(FileFilter const& filter) {
-  auto statement = database_.statement("SELECT count(*) FROM files WHERE " FILE_CONDITIONS);
+FileStore::Totals FileStore::totals(FileFilter const& filter) {
+  auto statement =
+      database_.statement("SELECT count(*), total(size) FROM files WHERE " FILE_CONDITIONS);
   bind_filter(statement, filter);
-  return statement.next() ? statement.number(0) : 0;
+  Totals totals;
+  if (statement.next()) totals = {statement.number(0), statement.number(1)};
+  return totals;
 }
 
 bool FileStore::uses(std::string_view hash) {

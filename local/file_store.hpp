@@ -70,7 +70,11 @@ class FileStore {
   [[nodiscard]] Slice<StoredFile> list(FileFilter const& filter, Range range);  // newest first
   /// By path, at most `most`.
   [[nodiscard]] std::vector<StoredFolder> folders(FileFilter const& filter, std::int64_t most);
-  [[nodiscard]] std::int64_t count(FileFilter const& filter);
+  struct Totals {
+    std::int64_t files = 0;
+    std::int64_t bytes = 0;
+  };
+  [[nodiscard]] Totals totals(FileFilter const& filter);
 
   /// Whether any file has this blob.
   [[nodiscard]] bool uses(std::string_view hash);

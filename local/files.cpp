@@ -121,6 +121,18 @@ awaitable<Outcome<StoredFile>> Files::keep_download(RunId run, std::filesystem::
   co_return co_await collect(std::move(*runtime), std::move(*path), std::move(file));
 }
 
+awaitable<std::optional<std::string>> Files::take_download(RunId run, std::filesystem::path at,
+                                                           std::string name) {
+  try {
+    auto const file = co_await keep_download(std::move(run), std::move(at), std::move(name));
+    if (file) co_return file->id;
+    log_.warn("a download could not be kept: {}", file.error().message);
+  } catch (StoreFailure const& failure) {
+    log_.error("a download could not be written down: {}", failure.what());
+  }
+  co_return std::nullopt;
+}
+
 Json Files::view(StoredFile const& file) const {
   Json view{{"id", file.id},
             {"spaceId", file.space.value},

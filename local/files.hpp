@@ -46,6 +46,9 @@ class Files {
   /// runs. It appears in the runtime's downloads, too. `name` is what the server called it.
   awaitable<Outcome<StoredFile>> keep_download(RunId run, std::filesystem::path at,
                                                std::string name);
+  /// The same for whoever only wants to know it by its id; what goes wrong is logged.
+  awaitable<std::optional<std::string>> take_download(RunId run, std::filesystem::path at,
+                                                      std::string name);
 
   /// As the contract shows it.
   [[nodiscard]] Json view(StoredFile const& file) const;

@@ -99,6 +99,7 @@ awaitable<void> Recorder::close() {
   tasks_.stop();
   co_await tasks_.join();
   tell_refused();
+  co_await hand_over_downloads();
   write();
 }
 
@@ -195,8 +196,7 @@ void Recorder::keep_download(Event& event) {
     log_.warn("a download could not be kept: {}", ec.message());
   } else {
     data["bytes"] = download.bytes;
-    if (feed_.on_download)
-      if (auto const file = feed_.on_download(download)) data["fileId"] = *file;
+    if (feed_.on_download) kept_.insert_or_assign(guid, std::move(download));
   }
   event.data = to_text(data);
 }
@@ -205,8 +205,28 @@ awaitable<void> Recorder::write_loop() {
   for (;;) {
     co_await more_.wait();
     co_await net::sleep_for(kGather);
+    co_await hand_over_downloads();
     write();
   }
+}
+
+// Before its event is told: whoever hears of a file can read it.
+awaitable<void> Recorder::hand_over_downloads() {
+  // A file that is half taken in is finished, or it would be there without its event.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  for (std::size_t i = 0; i < waiting_.size(); ++i) {
+    if (kept_.empty()) break;
+    if (waiting_[i].type != "download" || waiting_[i].status != "finished") continue;
+    auto data = Json::parse(*waiting_[i].data);
+    auto const found = kept_.find(data.value("guid", ""));
+    if (found == kept_.end()) continue;
+    auto download = std::move(found->second);
+    kept_.erase(found);
+    auto const file = co_await feed_.on_download(std::move(download));
+    if (file) data["fileId"] = *file;
+    waiting_[i].data = to_text(data);
+  }
+  co_await asio::this_coro::throw_if_cancelled(true);
 }
 
 awaitable<void> Recorder::tell_loop() {

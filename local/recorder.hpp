@@ -53,6 +53,7 @@ class Recorder final : private CdpListener {
   void equip(CdpEvent const& event);
   void judge(CdpEvent const& event);
   void keep_download(Event& event);
+  awaitable<void> hand_over_downloads();
   awaitable<void> write_loop();
   awaitable<void> tell_loop();
   void tell_refused();
@@ -64,8 +65,9 @@ class Recorder final : private CdpListener {
   EventTranslator translator_;
   EventBudget budget_;
   std::vector<Event> waiting_;
-  net::Signal more_;     // for the writer: something waits
-  net::Signal refused_;  // something was left out, which is to be told
+  std::map<std::string, Download> kept_;  // by guid: those of waiting events
+  net::Signal more_;                      // for the writer: something waits
+  net::Signal refused_;                   // something was left out, which is to be told
   CdpConnection cdp_;
   net::Tasks tasks_;
 };

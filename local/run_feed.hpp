@@ -30,8 +30,9 @@ class RunFeed {
  public:
   RunFeed(net::Loop& loop, Store& store) : store_(store), news_(loop.executor()) {}
 
-  /// Takes a finished download into the files; returns its id. None: nobody keeps files.
-  std::function<std::optional<std::string>(Download const&)> on_download;
+  /// Takes a finished download into the files; its id there, if that went well. None: nobody keeps
+  /// files.
+  std::function<awaitable<std::optional<std::string>>(Download)> on_download;
 
   /// Writes them in one transaction and in order. A disk that fails loses them; the log says so.
   void add(std::span<Event const> events);

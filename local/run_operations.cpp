@@ -38,6 +38,11 @@ Outcome<Run> find_run(Parts& parts, Call const& call) {
 RunCounts counts_of(Parts& parts, RunId const& run) {
   RunCounts counts;
   counts.events = parts.store.count_events(run);
+  FileFilter of_run;
+  of_run.run = run.value;
+  auto const kept = parts.files.rows().totals(of_run);
+  counts.files = kept.files;
+  counts.files_bytes = kept.bytes;
   return counts;
 }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { crx, zip } from './lib/archives.mjs';
 import { Daemon, LOCAL_KEY } from './lib/daemon.mjs';
+import { eventually } from './lib/eventually.mjs';
 import { servePages } from './lib/pages.mjs';
 
 /** What the local backend answers to a form with a file: {status, body}. */
@@ -104,6 +105,42 @@ test('a file goes into a page by its staged path, and what lies in the workspace
   await ok(daemon.rest('DELETE', `/v1/runtimes/${runtime.id}`));
   assert.equal(existsSync(staged.localPath), false, 'its workspace goes with a runtime');
   assert.equal((await content(file)).status, 200, 'what was collected stays');
+  await daemon.stop();
+});
+
+test('a download is a file of its run by the time that its event tells of it', async (t) => {
+  const daemon = await Daemon.start(t);
+  const url = await servePages(t);
+  const { runtime, run, browser, page } = await drive(daemon);
+  await page.goto(url);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.evaluate(() => {
+      const link = document.createElement('a');
+      link.href = '/file.txt';
+      link.download = 'report.txt';
+      link.click();
+    }),
+  ]);
+  assert.equal(await download.failure(), null);
+  const event = await eventually(async () => {
+    const { body } = await daemon.rest('GET', `/v1/runs/${run.runId}/events?type=download&status=finished`);
+    assert.equal(body.data.length, 1);
+    return body.data[0];
+  });
+  const file = await ok(daemon.rest('GET', `/v1/files/${event.data.fileId}`));
+  assert.equal(file.name, 'report.txt');
+  assert.equal(file.type, 'download');
+  assert.equal((await content(file)).bytes.toString(), 'a downloaded file\n');
+  await browser.close();
+  const files = await ok(daemon.rest('GET', `/v1/runs/${run.runId}/files`));
+  assert.deepEqual(files.data.map(({ id }) => id), [file.id]);
+  const counted = await ok(daemon.rest('GET', `/v1/runs/${run.runId}`));
+  assert.equal(counted.counts.files, 1);
+  assert.equal(counted.usage.filesBytes, file.sizeBytes);
+  const again = await ok(daemon.rest('POST', `/v1/runtimes/${runtime.id}/files/collect`,
+    { runtimePath: 'downloads/report.txt' }));
+  assert.equal(again.sizeBytes, file.sizeBytes, 'it lies in the workspace as well');
   await daemon.stop();
 });
 

@@ -118,6 +118,9 @@ TEST_CASE("file store: folders are what paths have in common") {
   inside.direct = true;
   CHECK(bench.paths(inside) == "a/one ");
   CHECK(bench.files.folders(FileFilter(), 1).size() == 1);
+  FileFilter anything;
+  CHECK(bench.files.totals(anything).files == 5);
+  CHECK(bench.files.totals(anything).bytes == 50);
 }
 
 TEST_CASE("file store: which blobs are used") {

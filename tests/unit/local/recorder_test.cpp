@@ -187,12 +187,20 @@ TEST_CASE("recorder: of a flood it keeps a part, and says how much it left out")
   CHECK(navigated);
 }
 
+namespace {
+
+awaitable<std::optional<std::string>> known_as(std::string id) {
+  co_return id;
+}
+
+}  // namespace
+
 TEST_CASE("recorder: a download is kept, wherever the controller wanted it") {
   Recording recording;
   Download seen;
-  recording.feed.on_download = [&](Download const& download) -> std::optional<std::string> {
-    seen = download;
-    return "file_1";
+  recording.feed.on_download = [&seen](Download download) {
+    seen = std::move(download);
+    return known_as("file_1");
   };
   auto const elsewhere = recording.directory.path() / "elsewhere";
   std::ofstream(elsewhere) << "four";
