@@ -6,12 +6,14 @@
 #include "local/ai.hpp"
 #include "local/json.hpp"
 #include "local/operations.hpp"
+#include "local/text.hpp"
 #include "local/views.hpp"
 
 namespace bridge::local {
 namespace {
 
 constexpr std::array<char const*, 4> kMembers{"name", "status", "baseUrl", "defaultModel"};
+constexpr std::size_t kTextMax = 200;
 
 Json view_of(Document const& credential) {
   auto view = Json::parse(credential.body);
@@ -29,8 +31,20 @@ bool is_key(std::string const& text) {
                                       [](unsigned char c) { return c > 0x20 && c < 0x7f; });
 }
 
+std::optional<Problem> check_texts(Json const& given) {
+  for (auto const* const name : {"name", "defaultModel"}) {
+    auto const member = given.find(name);
+    if (member == given.end() || member->is_null()) continue;
+    auto const length = length_of(member->get_ref<std::string const&>());
+    if (length == 0 || length > kTextMax)
+      return Problem::invalid(name, std::string(name) + " must have 1 to 200 characters.");
+  }
+  return std::nullopt;
+}
+
 /// Takes over what `given` names into `body`: null removes.
 std::optional<Problem> merge(Parts& parts, std::string const& id, Json const& given, Json& body) {
+  if (auto problem = check_texts(given)) return problem;
   for (auto const* const name : kMembers) {
     auto const member = given.find(name);
     if (member == given.end()) continue;

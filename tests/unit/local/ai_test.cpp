@@ -129,6 +129,13 @@ TEST_CASE("ai: what makes no credential is refused by its name") {
     CHECK(field_of(refused) == "apiKey");
     refused = co_await api.send("POST", all, R"({"provider":"openai","apiKey":"a\r\nX: y"})");
     CHECK(field_of(refused) == "apiKey");
+    for (std::string const field : {"name", "defaultModel"})
+      for (std::size_t const length : {0U, 201U}) {
+        auto body =
+            R"({"provider":"openai",")" + field + R"(":")" + std::string(length, 'x') + "\"}";
+        refused = co_await api.send("POST", all, std::move(body));
+        CHECK(field_of(refused) == field);
+      }
     auto body = custom(provider);
     auto const made = co_await api.get("AiCredential", "POST", all, body, 201);
     refused = co_await api.send("PATCH", all + "/" + made.at("id").get<std::string>(),

@@ -137,10 +137,12 @@ TEST_CASE("proxies: an address says it all, or is refused by its name") {
     CHECK(text == "password");
     auto const none = co_await api.get("ProxyCustom", "POST", all,
                                        R"({"type":"custom","url":"http://h:1"})", 201);
-    auto const managed =
-        co_await api.send("PATCH", all + "/" + id_of(none), R"({"rotation":"sticky"})");
-    CHECK(managed.code() == "proxy.invalid");
-    CHECK(field_of(managed) == "rotation");
+    for (std::string const name : {"rotation", "state"}) {
+      auto const managed =
+          co_await api.send("PATCH", all + "/" + id_of(none), R"({")" + name + R"(":"sticky"})");
+      CHECK(managed.code() == "proxy.invalid");
+      CHECK(field_of(managed) == name);
+    }
   });
 }
 
