@@ -82,6 +82,13 @@ awaitable<Result<void>> Recorder::open(net::Url devtools) {
   if (!attached) co_return attached.error();
   // The pages it told us of have been equipped meanwhile; their last answer is the last to come.
   for (auto const& page : std::vector(pages())) {
+    // A list that Chromium does not understand would block nothing at all.
+    if (options_.traffic.has_lists()) {
+      auto lists = options_.traffic.blocked_urls();
+      auto const ruled =
+          co_await cdp_.call("Network.setBlockedURLs", std::move(lists), page.session);
+      if (!ruled) co_return ruled.error();
+    }
     Json const none;
     [[maybe_unused]] auto const ready =
         co_await cdp_.call("Runtime.runIfWaitingForDebugger", none, page.session);

@@ -127,14 +127,25 @@ void check_fingerprint(Fields fields) {
   });
 }
 
+// Chromium refuses the whole list for one entry that it cannot read.
+bool is_traffic_list(Json const& value) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), [](Json const& one) {
+           if (!one.is_string()) return false;
+           auto const& text = one.get_ref<std::string const&>();
+           return !text.empty() && std::none_of(text.begin(), text.end(), [](char c) {
+             return static_cast<unsigned char>(c) <= ' ' || c == '<' || c == '>';
+           });
+         });
+}
+
 void check_traffic(Fields fields) {
   fields.one_of("saver", {"none", "light", "medium", "high"});
   fields.boolean("blockAds");
   fields.boolean("blockTrackers");
   fields.many_of("blockResourceTypes",
                  {"media", "texttrack", "font", "image", "ping", "prefetch", "beacon"});
-  fields.texts("urlAllowlist");
-  fields.texts("urlBlocklist");
+  for (auto const name : {"urlAllowlist", "urlBlocklist"})
+    fields.must(name, "a list of hosts, or of addresses with *", is_traffic_list);
 }
 
 // RFC 1929 has room for no more, and HTTP's header for no control characters.

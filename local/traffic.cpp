@@ -6,13 +6,18 @@
 namespace bridge::local {
 namespace {
 
+// An address by numbers has no subdomains, and Chromium refuses a pattern that claims so.
+bool is_numeric(std::string_view host) {
+  return host.starts_with('[') || host.find_first_not_of("0123456789.:") == std::string_view::npos;
+}
+
 // An entry as wildcard addresses without a port where it names none.
 std::vector<std::string> addresses_of(std::string_view entry) {
   if (entry.find("://") != std::string_view::npos) return {std::string(entry)};
   auto const slash = entry.find('/');
   std::string const host(entry.substr(0, slash));
   std::string const path(slash == std::string_view::npos ? "/*" : entry.substr(slash));
-  if (host.starts_with('*')) return {"*://" + host + path};
+  if (host.starts_with('*') || is_numeric(host)) return {"*://" + host + path};
   return {"*://" + host + path, "*://*." + host + path};
 }
 
@@ -96,8 +101,7 @@ std::string pattern_of(std::string_view address) {
   };
   put(parts.scheme);
   pattern += "://";
-  // "*.example.com" as it stands; a bracketed address keeps its colons.
-  pattern += parts.host;
+  put(parts.host);
   pattern += ':';
   pattern += parts.port.empty() ? "*" : parts.port;
   if (parts.rest.empty()) pattern += "/*";

@@ -115,6 +115,26 @@ TEST_CASE("recorder: a page gets its rules and ears before it runs") {
   });
 }
 
+TEST_CASE("recorder: lists that Chromium does not understand are an error, not no lists") {
+  Traffic traffic;
+  traffic.block = {"ads.example"};
+  Recording recording(traffic);
+  auto const attach = recording.fake.answer;
+  recording.fake.answer = [&](Json const& command) -> Json {
+    if (command.at("method") != "Network.setBlockedURLs") return attach(command);
+    return Json{{"error", {{"code", -32602}, {"message", "Invalid pattern"}}}};
+  };
+  auto const whole = [](Recording& on) -> awaitable<void> {
+    auto url = on.fake.url();
+    auto const open = co_await on.recorder->open(std::move(url));
+    REQUIRE_FALSE(open.has_value());
+    CHECK(open.error().text().find("Invalid pattern") != std::string::npos);
+    co_await on.recorder->close();
+    co_await on.fake.stop();
+  };
+  bridge::test::run(recording.loop, whole(recording));
+}
+
 TEST_CASE("recorder: without rules nothing is intercepted") {
   Recording recording;
   recording.play([](Recording& on) -> awaitable<void> {

@@ -58,6 +58,11 @@ TEST_CASE("traffic: Chromium gets the lists in the order in which it looks at th
   Traffic traffic;
   traffic.allow = {"http://a.b:8080/x?y=(1)*"};
   traffic.block = {"c.d"};
+  Traffic numbers;
+  numbers.block = {"127.0.0.1:80", "[::1]/x"};
+  CHECK(numbers.blocked_urls().at("urlPatterns") == Json::parse(R"([
+      {"urlPattern":"*://127.0.0.1:80/*","block":true},
+      {"urlPattern":"*://[\\:\\:1]:*/x","block":true}])"));
   CHECK(traffic.blocked_urls().at("urlPatterns") == Json::parse(R"([
       {"urlPattern":"*://c.d:*/*","block":true},
       {"urlPattern":"*://*.c.d:*/*","block":true},
