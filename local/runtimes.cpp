@@ -222,7 +222,8 @@ void Runtimes::count_cdp(RunId const& run, int change) {
 std::vector<Runtimes::Snapshot> Runtimes::snapshot() const {
   std::vector<Snapshot> all;
   for (auto const& [id, life] : lives_) {
-    if (life->phase != Phase::active) continue;
+    // Until the end of its run is written down: who waits for it here finds it there.
+    if (life->connect_url.empty()) continue;
     auto const starts = starts_.find(id);
     all.push_back({id, life->run, life->chromium.pid(), life->cdp_now, life->cdp_total,
                    starts == starts_.end() ? 0 : starts->second});
