@@ -39,8 +39,9 @@ struct Local {
   std::string chromium;    ///< program; empty: BCTRL_BRIDGE_CHROMIUM, chromium, chromium-browser,
                            ///< google-chrome
   std::vector<std::string> chromium_flags;
-  std::string state_dir;   ///< empty: "local" below the state directory
-  bool in_memory = false;  ///< nothing is kept; profiles live in a temporary directory
+  std::string state_dir;    ///< empty: "local" below the state directory
+  bool in_memory = false;   ///< nothing is kept; profiles live in a temporary directory
+  bool concurrent = false;  ///< controllers do not exclude each other
 };
 
 /// The service port: health and the /b/<name>/ addresses.

@@ -32,6 +32,7 @@ void each_field(S& local, Visit&& visit) {
   visit("chromium_flags", local.chromium_flags);
   visit("state_dir", local.state_dir, Form::path);
   visit("in_memory", local.in_memory);
+  visit("concurrent", local.concurrent);
 }
 
 template <Of<Service> S, class Visit>

@@ -313,6 +313,8 @@ int run_cli(int argc, char** argv, config::Env const& env) {
   state->type_name("DIR");
   local->add_flag("--in-memory", configured.local.in_memory, "Keep nothing; runs beside a daemon")
       ->excludes(state);
+  local->add_flag("--concurrent", configured.local.concurrent,
+                  "Let several controllers drive one runtime at the same time");
 
   add_api_verb(*verb(app, "api", "One call of the API, cloud or local, as `gh api` does",
                      [&] { exit = configured.call(); }),

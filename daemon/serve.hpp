@@ -16,6 +16,7 @@ struct LocalVerb {
   std::uint16_t port = 8787;
   std::string state;  ///< directory; empty: the default one
   bool in_memory = false;
+  bool concurrent = false;
 };
 [[nodiscard]] int serve_local(LocalVerb const& verb, config::Loaded const& loaded,
                               config::Env const& env);

@@ -51,6 +51,7 @@ RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem:
   made.chromium.program = options.chromium;
   made.chromium.flags = options.chromium_flags;
   made.chromium.start_limit = options.start_limit;
+  made.controllers = options.concurrent ? Lock::Rule::concurrent : Lock::Rule::exclusive;
   made.profiles = home / "profiles";
   made.scratch = home / "scratch";
   made.workspaces = home / "workspaces";

@@ -1,7 +1,6 @@
 #include "local/gateway.hpp"
 
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "base/scope_exit.hpp"
 #include "local/frame_counter.hpp"
@@ -20,15 +19,6 @@ awaitable<void> refuse(net::HttpExchange& exchange, Problem problem, std::string
   auto reply = error_reply(problem, request_id);
   reply.headers.emplace_back("X-Request-Id", request_id);
   [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
-}
-
-Problem busy(Lock::Busy const& by) {
-  Problem problem(409, "runtime.controller_busy",
-                  "Another controller is connected to this runtime.",
-                  "Disconnect it, or share it through bctrl-bridge.");
-  problem.details = to_text(
-      Json{{"holder", to_text(by.holder)}, {"since", rfc3339(by.since)}, {"runId", by.run.value}});
-  return problem;
 }
 
 awaitable<Result<void>> send_text(net::ByteStream& to, std::string const& text) {
@@ -107,7 +97,7 @@ awaitable<void> Gateway::handle(net::HttpExchange& exchange, std::string_view pa
     co_return;
   }
   if (auto const* const held = std::get_if<Lock::Busy>(&admission)) {
-    auto problem = busy(*held);
+    auto problem = controller_busy(*held);
     co_await refuse(exchange, std::move(problem), request_id);
     co_return;
   }

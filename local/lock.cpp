@@ -1,5 +1,9 @@
 #include "local/lock.hpp"
 
+#include <nlohmann/json.hpp>
+
+#include "local/json.hpp"
+
 namespace bridge::local {
 
 std::string_view to_text(Controller kind) {
@@ -15,15 +19,28 @@ std::string_view to_text(Controller kind) {
 }
 
 std::variant<Lock::Lease, Lock::Busy> Lock::acquire(Controller kind, Timestamp when) {
-  if (holder_) return *holder_;
-  holder_ = Busy{kind, when, run_};
-  return Lease{++lease_};
+  if (rule_ == Rule::exclusive && held()) return *holder();
+  Lease const lease{++last_lease_};
+  holders_.emplace(lease, Busy{kind, when, run_});
+  return lease;
 }
 
 bool Lock::release(Lease lease) {
-  if (!holder_ || lease != Lease{lease_}) return false;
-  holder_.reset();
-  return true;
+  return holders_.erase(lease) > 0;
+}
+
+std::optional<Lock::Busy> Lock::holder() const {
+  if (holders_.empty()) return std::nullopt;
+  return holders_.begin()->second;
+}
+
+Problem controller_busy(Lock::Busy const& by) {
+  Problem problem(409, "runtime.controller_busy",
+                  "Another controller is connected to this runtime.",
+                  "Disconnect it, or share it through bctrl-bridge.");
+  problem.details = to_text(
+      Json{{"holder", to_text(by.holder)}, {"since", rfc3339(by.since)}, {"runId", by.run.value}});
+  return problem;
 }
 
 }  // namespace bridge::local

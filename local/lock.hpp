@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <variant>
 
 #include "base/ids.hpp"
+#include "local/errors.hpp"
 #include "local/timestamp.hpp"
 
 namespace bridge::local {
@@ -14,32 +16,40 @@ namespace bridge::local {
 enum class Controller { cdp, invocation, human };
 [[nodiscard]] std::string_view to_text(Controller kind);
 
-/// The one controller of one run. Free: the first to ask gets it. Held: everybody else is refused
-/// until release(). Pure: knows nothing of sockets; the time comes in.
+/// The controllers of one run. Pure: knows nothing of sockets; the time comes in.
 class Lock {
  public:
-  /// Proof of being the holder. Numbered, so that a late release cannot end somebody else's hold.
+  enum class Rule {
+    exclusive,   ///< the first to ask gets it, everybody else is refused until release()
+    concurrent,  ///< whoever asks gets it, beside the others
+  };
+  /// Proof of being a holder. Numbered, so that a late release cannot end somebody else's hold.
   enum class Lease : std::uint64_t {};
 
-  /// Why the lock was not granted: who has it, since when, in which run.
+  /// Who has it, since when, in which run.
   struct Busy {
     Controller holder;
     Timestamp since;
     RunId run;
   };
 
-  explicit Lock(RunId run) : run_(std::move(run)) {}
+  explicit Lock(RunId run, Rule rule = Rule::exclusive) : run_(std::move(run)), rule_(rule) {}
 
   [[nodiscard]] std::variant<Lease, Busy> acquire(Controller kind, Timestamp when);
-  /// True when `lease` was the holder. Releasing twice is harmless.
+  /// True when `lease` was a holder's. Releasing twice is harmless.
   bool release(Lease lease);
-  [[nodiscard]] bool held() const { return holder_.has_value(); }
-  [[nodiscard]] std::optional<Busy> holder() const { return holder_; }
+  [[nodiscard]] bool held() const { return !holders_.empty(); }
+  /// The one who has had it longest.
+  [[nodiscard]] std::optional<Busy> holder() const;
 
  private:
   RunId run_;
-  std::optional<Busy> holder_;
-  std::uint64_t lease_ = 0;
+  Rule rule_;
+  std::map<Lease, Busy> holders_;
+  std::uint64_t last_lease_ = 0;
 };
+
+/// 409 runtime.controller_busy with details {holder, since, runId}.
+[[nodiscard]] Problem controller_busy(Lock::Busy const& by);
 
 }  // namespace bridge::local

@@ -18,14 +18,14 @@ namespace bridge::local {
 struct Runtimes::Life {
   static constexpr std::size_t kSecretBytes = 32;
 
-  Life(net::Loop& loop, Runtime const& row, ChromiumOptions options)
+  Life(net::Loop& loop, Runtime const& row, ChromiumOptions options, Lock::Rule rule)
       : runtime(row.id),
         space(row.space),
         run{new_uuid()},
         log(fmt::format("local {}", row.id.value.substr(0, 8))),
         secret(random_token(kSecretBytes)),
         chromium(loop, std::move(options), log),
-        lock(run),
+        lock(run, rule),
         stop_wanted(loop.executor()),
         idle_timer(loop.executor(), Clock::time_point::max()) {}
 

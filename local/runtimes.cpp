@@ -87,7 +87,7 @@ awaitable<Outcome<Runtimes::Started>> Runtimes::start(RuntimeId id) {
       if (waited) co_return last_failure(id);
       if (closing_) co_return host_unavailable("The local backend is shutting down.", "");
       failures_.erase(id);
-      auto fresh = std::make_unique<Life>(loop_, *row, options_.chromium);
+      auto fresh = std::make_unique<Life>(loop_, *row, options_.chromium, options_.controllers);
       begun = fresh->run;
       waited = true;
       lives_.emplace(id, std::move(fresh));
@@ -174,6 +174,12 @@ void Runtimes::configure(RuntimeId const& id, RuntimePlan const& plan) {
   life->idle_timer.cancel();
 }
 
+std::optional<RunId> Runtimes::active_run(RuntimeId const& id) const {
+  auto const* const life = find(id);
+  if (life == nullptr || life->phase != Phase::active) return std::nullopt;
+  return life->run;
+}
+
 Secret Runtimes::connect_url(RuntimeId const& id) const {
   auto const* const life = find(id);
   if (life == nullptr || life->phase != Phase::active) return Secret();
@@ -197,6 +203,13 @@ std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(
     RunId const& run, std::string_view secret, Controller kind) {
   auto* const life = find(run);
   if (life == nullptr || !same_secret(secret, life->secret.reveal())) return std::monostate();
+  return admit(run, kind);
+}
+
+std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(RunId const& run,
+                                                                             Controller kind) {
+  auto* const life = find(run);
+  if (life == nullptr) return std::monostate();
   auto const granted = life->lock.acquire(kind, now());
   if (auto const* const busy = std::get_if<Lock::Busy>(&granted)) return *busy;
   life->touch();

@@ -30,6 +30,7 @@ struct RuntimesOptions {
   /// Fills in what a plan only names, before each start: a saved proxy, unpacked extensions. A
   /// problem refuses the start. None: such things are not applied.
   std::function<std::optional<Problem>(Runtime const&, RuntimePlan&)> resolve;
+  Lock::Rule controllers = Lock::Rule::exclusive;
 };
 
 /// Starts and ends the Chromium of each runtime and writes down what happens to its runs. One life
@@ -73,6 +74,11 @@ class Runtimes {
   /// A changed config: the idle limit of a running browser follows it.
   void configure(RuntimeId const& id, RuntimePlan const& plan);
 
+  /// Ends when a run has begun, become usable or ended.
+  awaitable<void> changed() { return changed_.wait(); }
+
+  /// None while the runtime is not active.
+  [[nodiscard]] std::optional<RunId> active_run(RuntimeId const& id) const;
   /// Empty while the runtime is not active.
   [[nodiscard]] Secret connect_url(RuntimeId const& id) const;
   [[nodiscard]] std::optional<Timestamp> last_activity(RuntimeId const& id) const;
@@ -88,6 +94,9 @@ class Runtimes {
   /// about runs).
   [[nodiscard]] std::variant<std::monostate, Admitted, Lock::Busy> admit(RunId const& run,
                                                                          std::string_view secret,
+                                                                         Controller kind);
+  /// The same for one of our own, who needs no secret.
+  [[nodiscard]] std::variant<std::monostate, Admitted, Lock::Busy> admit(RunId const& run,
                                                                          Controller kind);
   /// Gives the lock back. Harmless when the run is over or the lease was given back before.
   void release(RunId const& run, Lock::Lease lease);
