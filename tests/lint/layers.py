@@ -31,7 +31,9 @@ ONLY_IN = {
     r"openssl/": r"net/\w+\.cpp",
     r"openssl/(evp|x509)\.h": r"(net|local)/\w+\.cpp|config/key\.cpp",  # SHA-256, sealing, signatures
     r"yaml-cpp/": r"config/\w+\.cpp",
-    r"nlohmann/(?!json_fwd)": r"(?!cdp/).*\.cpp",
+    # The headers are those of jobs, whose parts are JSON; nothing that others include leads there.
+    r"nlohmann/(?!json_fwd)": r"(?!cdp/).*\.cpp"
+    r"|local/(agent|browser_page|chat_model|invocation|viewer_input)\.hpp",
     r"spdlog/": r"base/log\.cpp",
     r"sqlite3\.h": r"local/.*",
 }

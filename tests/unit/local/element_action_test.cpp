@@ -1,0 +1,82 @@
+#include "local/element_action.hpp"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "local/keyboard.hpp"
+#include "local/output_schema.hpp"
+
+using namespace bridge::local;
+
+namespace {
+
+std::string method_of(std::string const& name, std::vector<std::string> const& arguments = {"1"}) {
+  auto const action = read_element_action(
+      Json{{"selector", "a"}, {"description", "d"}, {"method", name}, {"arguments", arguments}});
+  return action ? action->method : "refused: " + action.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("element action: methods go by the names that Stagehand and Playwright have for them") {
+  CHECK(method_of("click", {}) == "click");
+  CHECK(method_of("dblclick", {}) == "doubleClick");
+  CHECK(method_of("selectOptionFromDropdown") == "selectOption");
+  CHECK(method_of("mouse.wheel") == "scroll");
+  CHECK(method_of("click", {"right"}) == "click");
+  CHECK(method_of("click", {"fourth"}).starts_with("refused"));
+  CHECK(method_of("scrollTo", {"50%"}) == "scrollTo");
+  CHECK(method_of("scrollTo", {"half"}).starts_with("refused"));
+  CHECK(method_of("fill", {}).starts_with("refused"));
+  CHECK(method_of("evaluate", {"1"}).starts_with("refused"));
+}
+
+TEST_CASE("element action: a selector goes into frames, as CSS with >> and as one XPath") {
+  using Parts = std::vector<std::string>;
+  CHECK(split_selector("#a") == Parts{"#a"});
+  CHECK(split_selector("iframe#pay >> css=input") == Parts{"iframe#pay", "css=input"});
+  CHECK(split_selector("/html/body/iframe[1]/html/body/input[1]") ==
+        Parts{"xpath=/html/body/iframe[1]", "xpath=/html/body/input[1]"});
+  CHECK(split_selector("xpath=//a") == Parts{"xpath=//a"});
+  CHECK(split_selector("//iframe") == Parts{"xpath=//iframe"});
+}
+
+TEST_CASE("keyboard: a chord holds its modifiers down, and types nothing but by Shift") {
+  auto const control_a = key_events(*parse_chord("Control+a"));
+  REQUIRE(control_a.size() == 4);
+  CHECK(control_a[0].at("key") == "Control");
+  CHECK(control_a[1].at("modifiers") == 2);
+  CHECK_FALSE(control_a[1].contains("text"));
+  CHECK(control_a[3].at("modifiers") == 0);
+  auto const shift_a = key_events(*parse_chord("Shift+a"));
+  CHECK(shift_a[1].at("text") == "A");
+  CHECK(parse_chord("+")->key.code == "Equal");
+  CHECK(parse_chord("Control++")->key.code == "Equal");
+  CHECK(parse_chord("Esc")->key.key == "Escape");
+  CHECK(parse_chord("F12")->key.virtual_code == 123);
+  CHECK_FALSE(parse_chord("Hyper+a"));
+  CHECK_FALSE(parse_chord("a+b"));
+  CHECK_FALSE(parse_chord(""));
+  CHECK_FALSE(find_key("\xc3\xa9"));
+}
+
+TEST_CASE("output schema: one that cannot be used says why, one that can is applied") {
+  auto const problem = [](char const* text) { return OutputSchema::problem_of(Json::parse(text)); };
+  CHECK(problem(R"({"type":7})"));
+  CHECK(problem(R"({"$ref":"#/nowhere"})"));
+  CHECK(problem(R"({"$ref":"#"})"));
+  CHECK(problem(R"({"$ref":"https://elsewhere"})"));
+  CHECK(problem(R"({"properties":{"a":{"items":5}}})"));
+  CHECK_FALSE(problem(R"({})"));
+  // It leads back to itself, but through a member: every turn consumes some of the value.
+  constexpr auto kTree = R"({"type":"object","properties":{"next":{"$ref":"#"}}})";
+  CHECK_FALSE(problem(kTree));
+  OutputSchema const tree(Json::parse(kTree));
+  CHECK_FALSE(tree.mismatch(Json::parse(R"({"next":{"next":{}}})")));
+  CHECK(tree.mismatch(Json::parse(R"({"next":{"next":1}})")));
+  // A regular expression could exhaust the stack.
+  OutputSchema const pattern(Json::parse(R"({"type":"string","pattern":"^a+$"})"));
+  CHECK_FALSE(pattern.mismatch("b"));
+  CHECK(pattern.mismatch(1));
+}
