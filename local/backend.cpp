@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/uuid.hpp"
+#include "local/drivers.hpp"
 #include "local/guard.hpp"
 #include "local/json.hpp"
+#include "local/model_choice.hpp"
 #include "local/token.hpp"
 
 namespace bridge::local {
@@ -124,10 +126,15 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       runtimes_(loop, *store_, feed_,
                 runtimes_options(options_, home, *store_, proxies_, extensions_)),
       gateway_(loop, runtimes_, faults_),
+      drivers_(std::make_unique<Drivers>(
+          loop, *store_, runtimes_,
+          [this](RunId const& run, Activity const& activity) { feed_.add_activity(run, activity); },
+          model_finder(*store_, ai_, outside_))),
       idempotency_(loop, *store_),
       accounts_(*store_),
-      parts_{*store_, accounts_,   faults_, feed_, runtimes_, contract_, chromium_version_,
-             *files_, extensions_, vault_,  ai_,   tools_,    proxies_},
+      parts_{*store_,           accounts_, faults_,     feed_,   runtimes_, contract_,
+             chromium_version_, *files_,   extensions_, vault_,  ai_,       tools_,
+             proxies_,          *drivers_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {
@@ -150,6 +157,7 @@ awaitable<Result<void>> Backend::start() {
   if (runs_unsandboxed())
     log_.warn(
         "we run as root, so Chromium runs without its sandbox: visit no page you do not trust");
+  drivers_->start();
   server_.start();
   log_.info("local backend on {}, Chromium {}", base_url(), chromium_version_);
   co_return Result<void>{};
@@ -157,6 +165,7 @@ awaitable<Result<void>> Backend::start() {
 
 awaitable<void> Backend::stop() {
   server_.stop_accepting();
+  co_await drivers_->stop();
   co_await runtimes_.stop_all();
   // Who watches a run is told of its end.
   co_await (feed_.unwatched() || net::sleep_for(kLastWords));

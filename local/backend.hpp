@@ -39,10 +39,10 @@ struct BackendOptions {
   std::string chromium;  ///< a program; empty: see find_chromium()
   std::vector<std::string> chromium_flags;
   Duration start_limit = 30s;               ///< for a browser to become usable
-  bool concurrent = false;     ///< controllers do not exclude each other
   std::uint64_t upload_max = 512ULL << 20;  ///< of one upload's body, in bytes
   /// What is asked through a proxy that is tried: answers with the address that it sees.
   std::string proxy_test_target = "https://api.ipify.org/?format=json";
+  bool concurrent = false;  ///< controllers do not exclude each other
 };
 
 /// The embedded local backend: the BCTRL API on loopback over Chromium processes of this machine.
@@ -110,6 +110,7 @@ class Backend final : public net::HttpHandler {
   Runtimes runtimes_;
   Faults faults_;
   Gateway gateway_;
+  std::unique_ptr<Drivers> drivers_;
   Idempotency idempotency_;
   Contract contract_;
   Accounts accounts_;

@@ -5,11 +5,13 @@ namespace bridge::local {
 std::vector<Operation> all_operations() {
   std::vector<Operation> all;
   for (auto const rows :
-       {account_operations(), backend_operations(), device_operations(), help_operations(),
-        recipient_operations(), space_operations(), subaccount_operations(), runtime_operations(),
-        run_operations(), target_operations(), file_operations(), runtime_file_operations(),
-        file_export_operations(), extension_operations(), vault_operations(), ai_operations(),
-        tool_operations(), proxy_operations()})
+       {account_operations(),      backend_operations(),    device_operations(),
+        help_operations(),         recipient_operations(),  space_operations(),
+        subaccount_operations(),   runtime_operations(),    run_operations(),
+        target_operations(),       file_operations(),       runtime_file_operations(),
+        file_export_operations(),  extension_operations(),  vault_operations(),
+        ai_operations(),           tool_operations(),       proxy_operations(),
+        human_action_operations(), invocation_operations()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }

@@ -24,6 +24,8 @@
 
 namespace bridge::local {
 
+struct Drivers;
+
 /// What operations work on. Owned by Backend, which outlives every call.
 struct Parts {
   Store& store;
@@ -39,6 +41,7 @@ struct Parts {
   Ai& ai;
   Tools& tools;
   Proxies& proxies;
+  Drivers& drivers;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -94,6 +97,8 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> tool_operations();
 [[nodiscard]] std::span<Operation const> proxy_operations();
 [[nodiscard]] std::span<Operation const> target_operations();
+[[nodiscard]] std::span<Operation const> human_action_operations();
+[[nodiscard]] std::span<Operation const> invocation_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);

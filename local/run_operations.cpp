@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "local/activity.hpp"
+#include "local/drivers.hpp"
 #include "local/json.hpp"
 #include "local/operations.hpp"
 #include "local/run_stream.hpp"
@@ -38,6 +39,7 @@ Outcome<Run> find_run(Parts& parts, Call const& call) {
 RunCounts counts_of(Parts& parts, RunId const& run) {
   RunCounts counts;
   counts.events = parts.store.count_events(run);
+  counts.invocations = parts.drivers.invocations.count(run);
   FileFilter of_run;
   of_run.run = run.value;
   auto const kept = parts.files.rows().totals(of_run);

@@ -123,7 +123,18 @@ void Store::update(Runtime const& runtime) {
 }
 
 void Store::remove(RuntimeId const& id) {
+  Transaction whole(*database_);
+  database_
+      ->statement(
+          "DELETE FROM documents WHERE kind = 'invocation' AND scope IN "
+          "(SELECT id FROM runs WHERE runtime_id = ?)")
+      .bind(id.value)
+      .run();
+  database_->statement("DELETE FROM documents WHERE kind = 'human_action' AND scope = ?")
+      .bind(id.value)
+      .run();
   database_->statement("DELETE FROM runtimes WHERE id = ?").bind(id.value).run();
+  whole.commit();
 }
 
 void Store::begin_run(Run const& run, Event const& event) {

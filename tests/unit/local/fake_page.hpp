@@ -1,0 +1,64 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+
+#include "fake_browser.hpp"
+
+namespace bridge::test {
+
+/// What a FakeDevtools answers so that it looks like a browser with one page. The page's script
+/// is not run: `asks` says what its functions return.
+class FakePage {
+ public:
+  using Json = nlohmann::json;
+
+  explicit FakePage(FakeDevtools& devtools) : devtools_(devtools) {
+    devtools.answer = [this](Json const& command) { return answer(command); };
+    asks["inspect"] =
+        Json{{"ok", true}, {"name", "<button>"}, {"x", 10}, {"y", 20}, {"box", {0, 0, 20, 40}}};
+    asks["text"] = "Hello";
+    asks["captcha"] = nullptr;
+  }
+
+  std::map<std::string, Json> asks;
+  /// Commands that get no answer.
+  std::set<std::string> silent;
+
+  [[nodiscard]] std::size_t heard(std::string_view method) const {
+    std::size_t count = 0;
+    for (auto const& command : devtools_.heard)
+      if (command.at("method") == method) ++count;
+    return count;
+  }
+
+ private:
+  Json answer(Json const& command) {
+    auto const method = command.at("method").get<std::string>();
+    if (silent.contains(method)) return nullptr;
+    auto const result = [](Json value) { return Json{{"result", std::move(value)}}; };
+    if (method == "Target.getTargets")
+      return result({{"targetInfos", {{{"targetId", "T1"}, {"type", "page"}}}}});
+    if (method == "Target.createTarget") return result({{"targetId", "T2"}});
+    if (method == "Target.attachToTarget") return result({{"sessionId", "S1"}});
+    if (method == "Page.getFrameTree") return result({{"frameTree", {{"frame", {{"id", "F1"}}}}}});
+    if (method == "Page.createIsolatedWorld") return result({{"executionContextId", 7}});
+    if (method == "Runtime.evaluate") return result({{"result", {{"value", asked(command)}}}});
+    return result(Json::object());
+  }
+
+  // The call stands behind the script: "(script).text("css=a")".
+  Json asked(Json const& command) const {
+    auto const expression = command.at("params").at("expression").get<std::string>();
+    for (auto const& [function, value] : asks)
+      if (expression.rfind(")." + function + "(") != std::string::npos) return value;
+    return nullptr;
+  }
+
+  FakeDevtools& devtools_;
+};
+
+}  // namespace bridge::test

@@ -1,0 +1,331 @@
+#include "local/invocations.hpp"
+
+#include <doctest/doctest.h>
+
+#include "backend_fixture.hpp"
+#include "fake_page.hpp"
+#include "local/run_feed.hpp"
+
+using namespace bridge;
+using namespace bridge::test;
+
+namespace {
+
+constexpr auto kClick =
+    R"({"action":"act","stagehandAction":{"selector":"#go","description":"the button"}})";
+
+/// The invocations of one runtime that runs, over the API.
+struct Jobs {
+  Api& api;
+  std::string runtime;
+  std::string run;
+  std::string connect_url;
+  std::string root;
+
+  awaitable<std::string> create(std::string body) {
+    auto target = root;
+    auto const made =
+        co_await api.get("Invocation", "POST", std::move(target), std::move(body), 202);
+    co_return made.at("id").get<std::string>();
+  }
+  awaitable<json> wait(std::string id, std::string body = R"({"timeoutSeconds":60})") {
+    auto target = root + "/" + id + "/wait";
+    co_return co_await api.get("InvocationWait", "POST", std::move(target), std::move(body));
+  }
+  awaitable<json> cancel(std::string id) {
+    auto target = root + "/" + id + "/cancel";
+    co_return co_await api.get("Invocation", "POST", std::move(target));
+  }
+  awaitable<json> done(std::string body) {
+    auto id = co_await create(std::move(body));
+    co_return co_await wait(std::move(id));
+  }
+  awaitable<void> until_running(std::string id) {
+    for (;;) {
+      auto target = "/v1/runs/" + run + "/invocations/" + id;
+      auto const seen = co_await api.get("Invocation", "GET", std::move(target));
+      if (seen.at("status") == "running") co_return;
+      co_await net::sleep_for(2ms);
+    }
+  }
+};
+
+awaitable<Jobs> jobs_of(Api& api) {
+  auto const id = co_await api.create();
+  auto const started = co_await api.start(id);
+  co_return Jobs{api, id, started.at("runId"), started.at("connectUrl"),
+                 "/v1/runtimes/" + id + "/invocations"};
+}
+
+/// Runs `body(Scene&, Jobs&, FakePage&)` on a runtime that runs.
+template <class Body>
+void with_jobs(local::BackendOptions options, Body body) {
+  Fake fake;
+  FakePage page(fake.devtools);
+  auto const whole = [&](Scene& scene) -> awaitable<void> {
+    auto jobs = co_await jobs_of(scene.api);
+    co_await body(scene, jobs, page);
+  };
+  fake.run(std::move(options), whole);
+}
+
+template <class Body>
+void with_jobs(Body body) {
+  with_jobs(local::BackendOptions(), std::move(body));
+}
+
+}  // namespace
+
+TEST_CASE("invocations: an exact action is done on the page in front, and read back") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    auto const id = co_await jobs.create(kClick);
+    auto const ended = co_await jobs.wait(id);
+    CHECK(ended.at("waitStatus") == "completed");
+    CHECK(ended.at("status") == "succeeded");
+    CHECK(ended.at("output").at("success") == true);
+    CHECK(ended.at("output").at("actions").at(0).at("method") == "click");
+    CHECK(ended.at("durationSeconds") >= 0);
+    CHECK(page.heard("Input.dispatchMouseEvent") == 3);
+    auto const read =
+        co_await scene.api.get("Invocation", "GET", "/v1/runs/" + jobs.run + "/invocations/" + id);
+    CHECK(read.at("output") == ended.at("output"));
+    CHECK(read.at("runtimeId") == jobs.runtime);
+  });
+}
+
+TEST_CASE("invocations: the run's activity tells of them") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    auto const id = co_await jobs.create(kClick);
+    co_await jobs.wait(id);
+    auto const told = co_await scene.api.get(
+        "RunActivityListResponse", "GET", "/v1/runs/" + jobs.run + "/activity?invocationId=" + id);
+    REQUIRE(told.at("data").size() == 2);
+    CHECK(told.at("data").at(0).at("type") == "invocation.started");
+    CHECK(told.at("data").at(1).at("type") == "invocation.succeeded");
+    CHECK(told.at("data").at(1).at("category") == "invocation");
+  });
+}
+
+TEST_CASE("invocations: text is extracted without a model") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    auto const ended = co_await jobs.done(R"({"action":"extract"})");
+    CHECK(ended.at("output") == json{{"pageText", "Hello"}});
+    page.asks["text"] = nullptr;
+    auto const none = co_await jobs.done(R"({"action":"extract","selector":"#none"})");
+    CHECK(none.at("status") == "failed");
+    CHECK(none.at("error").at("details").at("reason") == "element_not_found");
+  });
+}
+
+TEST_CASE("invocations: an element that never gets ready fails with what stands in the way") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.asks["inspect"] = json{{"problem", "element_covered"}, {"message", "<div> covers <a>"}};
+    auto const begun = Clock::now();
+    auto body = json::parse(kClick);
+    body["timeoutSeconds"] = 1;
+    auto const ended = co_await jobs.done(body.dump());
+    CHECK(ended.at("status") == "failed");
+    CHECK(ended.at("error").at("code") == "invocation.stagehand_failed");
+    CHECK(ended.at("error").at("details").at("reason") == "element_covered");
+    CHECK(Clock::now() - begun < 10s);
+    CHECK(page.heard("Input.dispatchMouseEvent") == 0);
+  });
+}
+
+TEST_CASE("invocations: what needs a model or a solver fails and says so") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    for (auto const* const body : {R"({"action":"act","instruction":"buy it"})",
+                                   R"({"action":"observe","instruction":"buttons"})",
+                                   R"({"action":"extract","instruction":"the price"})",
+                                   R"({"action":"extract","outputSchema":{"type":"object"}})",
+                                   R"({"action":"stagehandAgent","instruction":"buy it"})",
+                                   R"({"action":"browserUse","instruction":"buy it"})"}) {
+      CAPTURE(body);
+      auto const ended = co_await jobs.done(body);
+      CHECK(ended.at("status") == "failed");
+      CHECK(ended.at("error").at("code") == "invocation.dispatch_unavailable");
+      CHECK(ended.at("error").at("details").at("reason") == "no_model");
+    }
+    auto const none = co_await jobs.done(R"({"action":"solveCaptcha"})");
+    CHECK(none.at("error").at("code") == "invocation.captcha_not_found");
+    page.asks["captcha"] = "hcaptcha";
+    auto const some = co_await jobs.done(R"({"action":"solveCaptcha"})");
+    CHECK(some.at("error").at("code") == "invocation.captcha_solve_failed");
+    CHECK(some.at("error").at("details").at("retryable") == false);
+  });
+}
+
+TEST_CASE("invocations: one that hangs is cancelled, and the next begins at once") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.silent = {"Page.getFrameTree"};
+    auto const id = co_await jobs.create(kClick);
+    co_await jobs.until_running(id);
+    auto const looked = co_await jobs.wait(id, R"({"timeoutSeconds":0})");
+    CHECK(looked.at("waitStatus") == "timeout");
+    CHECK(looked.at("retryAfterSeconds") >= 1);
+    auto const asked = co_await jobs.cancel(id);
+    CHECK(asked.at("status") == "cancelling");
+    auto const ended = co_await jobs.wait(id);
+    CHECK(ended.at("status") == "cancelled");
+    CHECK(ended.at("error").at("code") == "invocation.cancelled");
+    auto const again = co_await jobs.cancel(id);
+    CHECK(again.at("status") == "cancelled");
+    page.silent.clear();
+    auto const next = co_await jobs.done(kClick);
+    CHECK(next.at("status") == "succeeded");
+    CHECK(scene.backend.active_runtimes() == 1);
+  });
+}
+
+TEST_CASE("invocations: time runs out, and the run may end under way") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.silent = {"Page.getFrameTree"};
+    auto const late = co_await jobs.done(R"({"action":"extract","timeoutSeconds":1})");
+    CHECK(late.at("status") == "timed_out");
+    CHECK(late.at("error").at("code") == "invocation.timed_out");
+    auto const id = co_await jobs.create(kClick);
+    co_await jobs.until_running(id);
+    co_await scene.api.stop(jobs.runtime);
+    auto const ended = co_await jobs.wait(id);
+    CHECK(ended.at("status") == "failed");
+    CHECK(ended.at("error").at("details").at("reason") == "run_ended");
+    auto const refused = co_await scene.api.send("POST", jobs.root, kClick);
+    CHECK(refused.status == 409);
+    CHECK(refused.code() == "runtime.not_executable");
+  });
+}
+
+TEST_CASE("invocations: a target is the page in front, a new one, or one that is named") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    auto const named = co_await jobs.done(R"({"action":"extract","target":{"id":"T1"}})");
+    CHECK(named.at("status") == "succeeded");
+    auto const fresh = co_await jobs.done(R"({"action":"extract","target":"new"})");
+    CHECK(fresh.at("status") == "succeeded");
+    CHECK(page.heard("Target.createTarget") == 1);
+    auto const gone = co_await jobs.done(R"({"action":"extract","target":{"id":"T9"}})");
+    CHECK(gone.at("error").at("code") == "invocation.dispatch_preparation_failed");
+    CHECK(gone.at("error").at("details").at("reason") == "target_not_found");
+  });
+}
+
+TEST_CASE("invocations: where controllers do not exclude each other, one waits for the other") {
+  local::BackendOptions options;
+  options.concurrent = true;
+  with_jobs(options, [](Scene& scene, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.silent = {"Page.getFrameTree"};
+    auto const first = co_await jobs.create(kClick);
+    co_await jobs.until_running(first);
+    auto const second = co_await jobs.create(R"({"action":"extract"})");
+    auto const third = co_await jobs.create(R"({"action":"extract"})");
+    auto const waiting = co_await jobs.wait(third, R"({"timeoutSeconds":0})");
+    CHECK(waiting.at("status") == "queued");
+    co_await jobs.cancel(third);
+    auto const dropped = co_await jobs.wait(third);
+    CHECK(dropped.at("status") == "cancelled");
+    CHECK(dropped.value("startedAt", json()).is_null());
+    page.silent.clear();
+    co_await jobs.cancel(first);
+    auto const ended = co_await jobs.wait(second);
+    CHECK(ended.at("status") == "succeeded");
+
+    auto const root = "/v1/runs/" + jobs.run + "/invocations";
+    auto const all = co_await scene.api.get("RunInvocationListResponse", "GET", root);
+    CHECK(all.at("data").size() == 3);
+    CHECK(all.at("data").at(0).at("id") == third);
+    auto const run = co_await scene.api.get("Run", "GET", "/v1/runs/" + jobs.run);
+    CHECK(run.at("counts").at("invocations") == 3);
+    auto const some = co_await scene.api.get("RunInvocationListResponse", "GET",
+                                             root + "?status=cancelled&action=act");
+    REQUIRE(some.at("data").size() == 1);
+    CHECK(some.at("data").at(0).at("id") == first);
+  });
+}
+
+TEST_CASE("invocations: what they are asked for must make sense") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    struct Case {
+      char const* body;
+      char const* field;
+    };
+    for (
+        auto const& [body, field] : {
+            Case{R"({})", "action"},
+            Case{R"({"action":"dance"})", "action"},
+            Case{R"({"action":"act"})", "instruction"},
+            Case{R"({"action":"act","instruction":" "})", "instruction"},
+            Case{
+                R"({"action":"act","instruction":"x","stagehandAction":{"selector":"a","description":"d"}})",
+                "stagehandAction"},
+            Case{R"({"action":"act","stagehandAction":{"selector":" ","description":"d"}})",
+                 "stagehandAction.selector"},
+            Case{
+                R"({"action":"act","stagehandAction":{"selector":"a","description":"d","method":"dance"}})",
+                "stagehandAction.method"},
+            Case{
+                R"({"action":"act","stagehandAction":{"selector":"a","description":"d","method":"fill"}})",
+                "stagehandAction.arguments"},
+            Case{
+                R"({"action":"act","stagehandAction":{"selector":"a","description":"d","method":"press","arguments":["Hyper+Q"]}})",
+                "stagehandAction.arguments"},
+            Case{R"({"action":"extract","timeoutSeconds":0})", "timeoutSeconds"},
+            Case{R"({"action":"extract","outputSchema":{"type":7}})", "outputSchema"},
+            Case{R"({"action":"browserUse","instruction":"x","maxSteps":0})", "maxSteps"},
+            Case{
+                R"({"action":"browserUse","instruction":"x","tools":["vault"],"toolsetId":"7b0d0d10-0000-4000-8000-000000000000"})",
+                "toolsetId"},
+        }) {
+      CAPTURE(body);
+      auto const refused = co_await scene.api.send("POST", jobs.root, body);
+      CAPTURE(refused.body.dump());
+      CHECK(refused.status == 400);
+      CHECK(refused.body.at("details").at("field") == field);
+    }
+    auto const nowhere = co_await scene.api.send("POST", "/v1/runtimes/nope/invocations", kClick);
+    CHECK(nowhere.code() == "runtime.not_found");
+    auto const unknown = co_await scene.api.send("POST", jobs.root + "/nope/wait", "{}");
+    CHECK(unknown.code() == "invocation.not_found");
+    auto const run = co_await scene.api.send("GET", "/v1/runs/nope/invocations");
+    CHECK(run.code() == "run.not_found");
+  });
+}
+
+TEST_CASE("invocations: the same Idempotency-Key makes one") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    scene.api.headers.emplace_back("Idempotency-Key", "once");
+    auto const first = co_await jobs.create(kClick);
+    auto const second = co_await jobs.create(kClick);
+    CHECK(first == second);
+  });
+}
+
+TEST_CASE("invocations: they go with their runtime") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    auto const id = co_await jobs.create(kClick);
+    co_await jobs.wait(id);
+    co_await scene.api.stop(jobs.runtime);
+    co_await scene.api.send("DELETE", "/v1/runtimes/" + jobs.runtime);
+    auto const gone = co_await scene.api.send("GET", "/v1/runs/" + jobs.run + "/invocations/" + id);
+    CHECK(gone.status == 404);
+  });
+}
+
+TEST_CASE("invocations: what an earlier process left has failed") {
+  net::Loop loop;
+  TemporaryDirectory directory;
+  auto const store = local::Store::open(std::nullopt).value();
+  local::Documents documents(store->database(), "invocation");
+  local::Document left;
+  left.id = "left";
+  left.scope = "run";
+  left.body = json{{"runtimeId", "rt"}, {"action", "act"}, {"status", "running"}}.dump();
+  REQUIRE(documents.add(left));
+  local::RunFeed feed(loop, *store);
+  local::Runtimes runtimes(loop, *store, feed, local::RuntimesOptions());
+  local::Invocations invocations(
+      loop, *store, runtimes, [](RunId const&, local::Activity const&) {},
+      [](local::BrowserPage&, RuntimeId, local::InvocationRequest const&, local::NoteStep const&)
+          -> awaitable<local::InvocationEnd> { co_return local::InvocationEnd(); });
+  auto const found = invocations.get(RunId{"run"}, "left").value();
+  CHECK(found.at("status") == "failed");
+  CHECK(found.at("error").at("details").at("reason") == "interrupted");
+}
