@@ -42,6 +42,7 @@ struct Local {
   std::string state_dir;    ///< empty: "local" below the state directory
   bool in_memory = false;   ///< nothing is kept; profiles live in a temporary directory
   bool concurrent = false;  ///< controllers do not exclude each other
+  bool recording = false;   ///< every run is recorded
 };
 
 /// The service port: health and the /b/<name>/ addresses.

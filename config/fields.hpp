@@ -33,6 +33,7 @@ void each_field(S& local, Visit&& visit) {
   visit("state_dir", local.state_dir, Form::path);
   visit("in_memory", local.in_memory);
   visit("concurrent", local.concurrent);
+  visit("recording", local.recording);
 }
 
 template <Of<Service> S, class Visit>

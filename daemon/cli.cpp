@@ -315,6 +315,7 @@ int run_cli(int argc, char** argv, config::Env const& env) {
       ->excludes(state);
   local->add_flag("--concurrent", configured.local.concurrent,
                   "Let several controllers drive one runtime at the same time");
+  local->add_flag("--recording", configured.local.recording, "Record every run");
 
   add_api_verb(*verb(app, "api", "One call of the API, cloud or local, as `gh api` does",
                      [&] { exit = configured.call(); }),

@@ -43,6 +43,7 @@ Result<std::unique_ptr<EmbeddedBackend>> EmbeddedBackend::start(config::Local co
   wanted.chromium = options.chromium;
   wanted.chromium_flags = options.chromium_flags;
   wanted.concurrent = options.concurrent;
+  wanted.recording = options.recording;
   if (!state_dir.empty()) wanted.state = state_dir;
 
   auto impl = std::make_unique<Impl>();

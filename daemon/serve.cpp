@@ -262,6 +262,7 @@ int serve_local(LocalVerb const& verb, config::Loaded const& loaded, config::Env
   config.local.port = verb.port;
   config.local.in_memory = config.local.in_memory || verb.in_memory;
   config.local.concurrent = config.local.concurrent || verb.concurrent;
+  config.local.recording = config.local.recording || verb.recording;
   if (!verb.state.empty()) config.local.state_dir = verb.state;
   auto const state = local_state_dir(config, env);
   if (!state) return fail(exit_code::failure, state.error().text(), "");

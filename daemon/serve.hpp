@@ -17,6 +17,7 @@ struct LocalVerb {
   std::string state;  ///< directory; empty: the default one
   bool in_memory = false;
   bool concurrent = false;
+  bool recording = false;
 };
 [[nodiscard]] int serve_local(LocalVerb const& verb, config::Loaded const& loaded,
                               config::Env const& env);

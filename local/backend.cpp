@@ -130,11 +130,13 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
           loop, *store_, runtimes_,
           [this](RunId const& run, Activity const& activity) { feed_.add_activity(run, activity); },
           model_finder(*store_, ai_, outside_))),
+      recordings_(loop, *store_, runtimes_, home / "recordings", options_.recording),
+      viewers_(loop, *store_, runtimes_, recordings_),
       idempotency_(loop, *store_),
       accounts_(*store_),
       parts_{*store_,           accounts_, faults_,     feed_,   runtimes_, contract_,
              chromium_version_, *files_,   extensions_, vault_,  ai_,       tools_,
-             proxies_,          *drivers_},
+             proxies_,          *drivers_, recordings_, viewers_},
       operations_(all_operations()),
       routes_(routes_of(operations_)),
       server_(loop, *this, server_limits(), "local") {
@@ -157,7 +159,9 @@ awaitable<Result<void>> Backend::start() {
   if (runs_unsandboxed())
     log_.warn(
         "we run as root, so Chromium runs without its sandbox: visit no page you do not trust");
+  viewers_.set_origin(fmt::format("http://127.0.0.1:{}", server_.port()));
   drivers_->start();
+  recordings_.start();
   server_.start();
   log_.info("local backend on {}, Chromium {}", base_url(), chromium_version_);
   co_return Result<void>{};
@@ -165,8 +169,10 @@ awaitable<Result<void>> Backend::start() {
 
 awaitable<void> Backend::stop() {
   server_.stop_accepting();
+  co_await viewers_.stop();
   co_await drivers_->stop();
   co_await runtimes_.stop_all();
+  co_await recordings_.stop();
   // Who watches a run is told of its end.
   co_await (feed_.unwatched() || net::sleep_for(kLastWords));
   co_await server_.stop();
@@ -203,6 +209,10 @@ awaitable<void> Backend::handle(net::HttpExchange& exchange) {
   auto const refused = check_sender(request);
   if (!refused && path.starts_with(Gateway::kPath)) {
     co_await gateway_.handle(exchange, path, request_id);
+    co_return;
+  }
+  if (!refused && path.starts_with(Viewers::kPath)) {
+    co_await viewers_.handle(exchange, path, request_id);
     co_return;
   }
   auto outcome = refused ? Outcome<net::HttpReply>(*refused) : Outcome<net::HttpReply>();

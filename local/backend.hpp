@@ -19,6 +19,7 @@
 #include "local/operations.hpp"
 #include "local/outside.hpp"
 #include "local/proxies.hpp"
+#include "local/recordings.hpp"
 #include "local/routes.hpp"
 #include "local/run_feed.hpp"
 #include "local/runtimes.hpp"
@@ -27,6 +28,7 @@
 #include "local/temporary_dir.hpp"
 #include "local/tools.hpp"
 #include "local/vault.hpp"
+#include "local/viewers.hpp"
 #include "net/http_server.hpp"
 
 namespace bridge::local {
@@ -43,6 +45,7 @@ struct BackendOptions {
   /// What is asked through a proxy that is tried: answers with the address that it sees.
   std::string proxy_test_target = "https://api.ipify.org/?format=json";
   bool concurrent = false;  ///< controllers do not exclude each other
+  bool recording = false;   ///< every run is recorded
 };
 
 /// The embedded local backend: the BCTRL API on loopback over Chromium processes of this machine.
@@ -111,6 +114,8 @@ class Backend final : public net::HttpHandler {
   Faults faults_;
   Gateway gateway_;
   std::unique_ptr<Drivers> drivers_;
+  Recordings recordings_;
+  Viewers viewers_;
   Idempotency idempotency_;
   Contract contract_;
   Accounts accounts_;

@@ -11,7 +11,7 @@ std::vector<Operation> all_operations() {
         target_operations(),       file_operations(),       runtime_file_operations(),
         file_export_operations(),  extension_operations(),  vault_operations(),
         ai_operations(),           tool_operations(),       proxy_operations(),
-        human_action_operations(), invocation_operations()})
+        human_action_operations(), invocation_operations(), view_operations()})
     all.insert(all.end(), rows.begin(), rows.end());
   return all;
 }

@@ -25,6 +25,8 @@
 namespace bridge::local {
 
 struct Drivers;
+class Recordings;
+class Viewers;
 
 /// What operations work on. Owned by Backend, which outlives every call.
 struct Parts {
@@ -42,6 +44,8 @@ struct Parts {
   Tools& tools;
   Proxies& proxies;
   Drivers& drivers;
+  Recordings& recordings;
+  Viewers& viewers;
 };
 
 /// One authenticated request, taken apart, its query and body as the contract demands. Lasts until
@@ -99,6 +103,7 @@ struct Operation {
 [[nodiscard]] std::span<Operation const> target_operations();
 [[nodiscard]] std::span<Operation const> human_action_operations();
 [[nodiscard]] std::span<Operation const> invocation_operations();
+[[nodiscard]] std::span<Operation const> view_operations();
 
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);

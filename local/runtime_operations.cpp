@@ -4,6 +4,7 @@
 #include "base/uuid.hpp"
 #include "local/json.hpp"
 #include "local/operations.hpp"
+#include "local/recordings.hpp"
 #include "local/runtime_config.hpp"
 #include "local/token.hpp"
 #include "local/views.hpp"
@@ -107,6 +108,7 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
   auto const& id = call.parameters.at("runtimeId");
   auto const removed = parts.runtimes.remove(RuntimeId{id});
   if (!removed) co_return removed.error();
+  parts.recordings.sweep();
   co_return json_reply(200, Json{{"id", id}, {"deleted", true}});
 }
 

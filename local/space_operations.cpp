@@ -4,6 +4,7 @@
 #include "base/uuid.hpp"
 #include "local/json.hpp"
 #include "local/operations.hpp"
+#include "local/recordings.hpp"
 #include "local/views.hpp"
 
 namespace bridge::local {
@@ -73,6 +74,7 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
   parts.files.remove_all_of(space->id);
   parts.tools.forget(space->id);
   parts.store.remove(space->id);
+  parts.recordings.sweep();
   co_return json_reply(200, Json{{"id", space->id.value}, {"deleted", true}});
 }
 

@@ -18,7 +18,7 @@ api:
   timeout: 250ms
   start_timeout: 5m
 local: {port: 7000, chromium: /usr/bin/chromium, chromium_flags: [--a, "--b=c"],
-  state_dir: /s, in_memory: true, concurrent: true}
+  state_dir: /s, in_memory: true, concurrent: true, recording: true}
 service: {port: 0}
 log: {level: debug, format: json}
 bridges:
@@ -58,6 +58,7 @@ bridges:
   CHECK(config.local.state_dir == "/s");
   CHECK(config.local.in_memory);
   CHECK(config.local.concurrent);
+  CHECK(config.local.recording);
   CHECK(config.service.port == 0);
   CHECK(config.logging.level == bridge::LogLevel::debug);
   CHECK(config.logging.format == bridge::log::Format::json);
