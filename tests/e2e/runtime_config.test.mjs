@@ -101,9 +101,10 @@ test('lists and types keep requests back, beside a controller that intercepts fo
   });
   assert.deepEqual(site.seen.map(({ url }) => url), ['/']);
   assert.ok(routed.length > 0);
-  await assert.rejects(page.goto(`http://localhost:${site.port}/`), /ERR_BLOCKED_BY_CLIENT/);
   const fetched = await page.evaluate((url) => fetch(url).then(() => 'yes', () => 'no'), `http://localhost:${site.port}/x`);
   assert.equal(fetched, 'no');
+  await assert.rejects(page.goto(`http://localhost:${site.port}/`), /ERR_BLOCKED_BY_CLIENT/);
+  await page.waitForURL('chrome-error://chromewebdata/'); // its page comes behind the error
   assert.deepEqual(site.seen.map(({ url }) => url), ['/']);
   await page.unroute('**/*');
   await page.goto(`http://127.0.0.1:${site.port}/again`);
