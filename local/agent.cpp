@@ -197,8 +197,7 @@ awaitable<InvocationEnd> Agent::extract() {
     auto const answer = co_await ask(messages);
     if (!answer) co_return failure(answer.error());
     auto extraction = answer->value("extraction", Json());
-    auto const mismatch =
-        schema.is_null() ? std::nullopt : OutputSchema(schema).mismatch(extraction);
+    auto const mismatch = schema.is_null() ? std::nullopt : mismatch_of(extraction, schema);
     if (!mismatch) co_return InvocationEnd::success(std::move(extraction));
     wrong = *mismatch;
     messages.push_back(message("assistant", to_text(*answer)));
@@ -310,7 +309,7 @@ awaitable<InvocationEnd> Agent::done(Json answer) {
   Json output{{"success", true}, {"completed", true}, {"message", words}, {"actions", taken_}};
   auto const result = answer.value("output", Json());
   if (auto const schema = request_.body.find("outputSchema"); schema != request_.body.end()) {
-    auto const wrong = OutputSchema(*schema).mismatch(result);
+    auto const wrong = mismatch_of(result, *schema);
     if (wrong)
       co_return InvocationEnd::failure("output_validation_failed",
                                        "The model's output does not fit outputSchema.",

@@ -184,7 +184,8 @@ std::string Backend::base_url() const {
 
 net::HttpReply Backend::reject(unsigned status, std::string_view why) {
   auto const request_id = new_uuid();
-  Problem const problem(status, "request.invalid", std::string(why.substr(0, why.find('\n'))));
+  Problem const problem(status, status == 413 ? "request.too_large" : "request.invalid",
+                        std::string(why.substr(0, why.find('\n'))));
   auto reply = error_reply(problem, request_id);
   reply.headers.emplace_back("X-Request-Id", request_id);
   return reply;

@@ -18,7 +18,10 @@ awaitable<Outcome<net::HttpReply>> info(Parts& parts, Call const&) {
                             {"pid", one.pid},
                             {"cdpConnections", one.cdp_connections},
                             {"cdpConnectionsTotal", one.cdp_connections_total},
-                            {"starts", one.starts}});
+                            {"starts", one.starts},
+                            // Who drives a browser of this machine gives it paths of this machine,
+                            // DOM.setFileInputFiles above all.
+                            {"workspace", parts.files.workspaces().path_of(one.runtime).string()}});
   Json view{{"version", version()}, {"chromium", parts.chromium_version}};
   view["runtimes"] = std::move(runtimes);
   co_return json_reply(200, view);

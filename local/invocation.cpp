@@ -58,7 +58,7 @@ std::optional<Problem> check_tools(Json const& body) {
 std::optional<Problem> check_output_schema(Json const& body) {
   auto const schema = body.find("outputSchema");
   if (schema == body.end()) return std::nullopt;
-  auto const wrong = OutputSchema::problem_of(*schema);
+  auto const wrong = problem_of_schema(*schema);
   if (!wrong) return std::nullopt;
   Problem problem(400, "invocation.output_schema_invalid",
                   fmt::format("outputSchema cannot be used: {}.", *wrong));

@@ -18,7 +18,9 @@ Json without_patterns(Json schema) {
         pattern != schema.end() && pattern->is_string())
       schema.erase(pattern);
   }
-  for (auto& member : schema) member = without_patterns(std::move(member));
+  // A plain value is its own only member.
+  if (schema.is_structured())
+    for (auto& member : schema) member = without_patterns(std::move(member));
   return schema;
 }
 
@@ -112,9 +114,7 @@ class Walk {
 
 }  // namespace
 
-OutputSchema::OutputSchema(Json schema) : schema_(without_patterns(std::move(schema))) {}
-
-std::optional<std::string> OutputSchema::problem_of(Json const& schema) {
+std::optional<std::string> problem_of_schema(Json const& schema) {
   try {
     return Walk(schema).at(schema, 0);
   } catch (Json::exception const&) {  // a $ref that is no pointer
@@ -122,11 +122,12 @@ std::optional<std::string> OutputSchema::problem_of(Json const& schema) {
   }
 }
 
-std::optional<std::string> OutputSchema::mismatch(Json const& value) const {
-  SchemaCheck const check([this](std::string const& reference) -> Json const& {
-    return *target_of(schema_, reference);
+std::optional<std::string> mismatch_of(Json const& value, Json const& schema) {
+  auto const plain = without_patterns(schema);
+  SchemaCheck const check([&plain](std::string const& reference) -> Json const& {
+    return *target_of(plain, reference);
   });
-  if (auto wrong = check.check(value, schema_)) return std::move(wrong->message);
+  if (auto wrong = check.check(value, plain)) return std::move(wrong->message);
   return std::nullopt;
 }
 

@@ -7,22 +7,15 @@
 
 namespace bridge::local {
 
-/// A JSON schema of a caller's, for what a model is to answer. Regular expressions in it are not
-/// applied: an answer could exhaust the stack with them.
-class OutputSchema {
- public:
-  /// Call problem_of() first: a schema that it objects to must not get here.
-  explicit OutputSchema(Json schema);
+// A JSON schema of a caller's, for what a model is to answer. Regular expressions in it are not
+// applied: an answer could exhaust the stack with them.
 
-  /// What is wrong with a schema: a reference that leads nowhere or in a circle, members of a wrong
-  /// type. None: it can be used.
-  [[nodiscard]] static std::optional<std::string> problem_of(Json const& schema);
+/// What is wrong with such a schema: a reference that leads nowhere or in a circle, members of a
+/// wrong type. None: it can be used.
+[[nodiscard]] std::optional<std::string> problem_of_schema(Json const& schema);
 
-  /// In what `value` is not as the schema says; none when it is.
-  [[nodiscard]] std::optional<std::string> mismatch(Json const& value) const;
-
- private:
-  Json schema_;
-};
+/// In what `value` is not as the schema says; none when it is. Only for a schema to which
+/// problem_of_schema() does not object.
+[[nodiscard]] std::optional<std::string> mismatch_of(Json const& value, Json const& schema);
 
 }  // namespace bridge::local

@@ -66,14 +66,10 @@ Outcome<Place> read_place(std::optional<std::string> const& name,
   return place;
 }
 
-// `localPath` is not in the contract. Who drives a browser of this machine gives it paths of this
-// machine, DOM.setFileInputFiles above all.
-Json staged_view(Parts& parts, Runtime const& runtime, Place const& place, std::int64_t size) {
-  auto const local = parts.files.workspaces().path_of(runtime.id) / place.path;
-  return Json{{"id", new_uuid()},           {"runtimeId", runtime.id.value},
-              {"runtimePath", place.path},  {"name", place.name},
-              {"sizeBytes", size},          {"expiresAt", nullptr},
-              {"localPath", local.string()}};
+Json staged_view(Runtime const& runtime, Place const& place, std::int64_t size) {
+  return Json{{"id", new_uuid()},          {"runtimeId", runtime.id.value},
+              {"runtimePath", place.path}, {"name", place.name},
+              {"sizeBytes", size},         {"expiresAt", nullptr}};
 }
 
 // A copy of the file where the place is, which nobody sees before it is published.
@@ -107,7 +103,7 @@ awaitable<Outcome<net::HttpReply>> stage(Parts& parts, Call const& call) {
   if (!target) co_return target.error();
   auto const published = target->publish();
   if (!published) co_return parts.files.unavailable(published.error());
-  co_return json_reply(200, staged_view(parts, *runtime, *place, file->size));
+  co_return json_reply(200, staged_view(*runtime, *place, file->size));
 }
 
 Outcome<StoredFile> read_destination(std::optional<std::string> const& path,
@@ -157,7 +153,7 @@ awaitable<Outcome<net::HttpReply>> upload(Parts& parts, Call const& call) {
     parts.files.remove(*added);
     co_return parts.files.unavailable(published.error());
   }
-  co_return json_reply(200, staged_view(parts, *runtime, *place, added->size));
+  co_return json_reply(200, staged_view(*runtime, *place, added->size));
 }
 
 awaitable<Outcome<net::HttpReply>> collect(Parts& parts, Call const& call) {

@@ -77,17 +77,18 @@ test('an uploaded extension runs in the pages of the runtimes that have it, and 
   await daemon.stop();
 });
 
-test('a file goes into a page by its staged path, and what lies in the workspace comes out as an archive', async (t) => {
+test('a file goes into a page from the workspace, and what lies in the workspace comes out as an archive', async (t) => {
   const daemon = await Daemon.start(t);
   const { runtime, run, browser, page } = await drive(daemon);
   const staged = await ok(upload(daemon, `/v1/runtimes/${runtime.id}/files/upload`, 'to be sent', 'letter.txt'));
-  assert.equal(readFileSync(staged.localPath, 'utf8'), 'to be sent');
+  const localPath = join((await daemon.counts()).workspace, staged.runtimePath);
+  assert.equal(readFileSync(localPath, 'utf8'), 'to be sent');
   await page.setContent('<input type=file>');
   // Playwright would copy the file over; the runtime's browser is on this machine and takes the path.
   const cdp = await page.context().newCDPSession(page);
   const { root } = await cdp.send('DOM.getDocument');
   const { nodeId } = await cdp.send('DOM.querySelector', { nodeId: root.nodeId, selector: 'input' });
-  await cdp.send('DOM.setFileInputFiles', { nodeId, files: [staged.localPath] });
+  await cdp.send('DOM.setFileInputFiles', { nodeId, files: [localPath] });
   assert.equal(await page.evaluate(() => document.querySelector('input').files[0].text()), 'to be sent');
   await browser.close();
 
@@ -103,7 +104,7 @@ test('a file goes into a page by its staged path, and what lies in the workspace
   assert.equal(readFileSync(join(into, 'letter.txt'), 'utf8'), 'to be sent');
   await ok(daemon.rest('POST', `/v1/runtimes/${runtime.id}/stop`));
   await ok(daemon.rest('DELETE', `/v1/runtimes/${runtime.id}`));
-  assert.equal(existsSync(staged.localPath), false, 'its workspace goes with a runtime');
+  assert.equal(existsSync(localPath), false, 'its workspace goes with a runtime');
   assert.equal((await content(file)).status, 200, 'what was collected stays');
   await daemon.stop();
 });
