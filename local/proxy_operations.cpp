@@ -106,7 +106,7 @@ awaitable<Outcome<net::HttpReply>> nothing(Parts&, Call const& call) {
 }
 
 awaitable<Outcome<net::HttpReply>> get_pool(Parts&, Call const& call) {
-  auto problem = Problem::not_found("proxy.pool", call.parameters.at("poolId"));
+  auto problem = Problem::not_found("pool of proxies", call.parameters.at("poolId"));
   problem.code = "proxy.pool_not_found";
   problem.hint = "A local backend has no managed proxies.";
   co_return problem;
