@@ -195,6 +195,21 @@ Outcome<SavedProxy> Proxies::find_proxy(std::string const& id,
   return read(*found);
 }
 
+std::optional<Problem> Proxies::check_config(Json const& config,
+                                             std::optional<std::string> const& owner) {
+  auto const proxy = config.value("proxy", Json());
+  bool const managed = proxy.is_object() &&
+                       (proxy.contains("pool") || proxy.value("type", "").starts_with("managed"));
+  if (managed)
+    return Problem(403, "local.unsupported", "A local backend has no managed proxies.",
+                   "Give config.proxy an address, or the id of a custom proxy of yours.");
+  bool const by_id =
+      proxy.is_string() && proxy.get_ref<std::string const&>().find("://") == std::string::npos;
+  if (!by_id) return std::nullopt;
+  auto const found = find_proxy(proxy, owner);
+  return found ? std::nullopt : std::optional(found.error());
+}
+
 std::optional<RuntimeId> Proxies::user_of(std::string const& id) {
   Range range;
   for (;;) {

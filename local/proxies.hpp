@@ -53,6 +53,10 @@ class Proxies {
   /// organization, an `owner` of none, sees all.
   [[nodiscard]] Outcome<SavedProxy> find_proxy(std::string const& id,
                                                std::optional<std::string> const& owner);
+  /// 404 as above for a config that names a proxy which `owner` cannot use, 403 local.unsupported
+  /// for one that wants a managed proxy: it would go out without any.
+  [[nodiscard]] std::optional<Problem> check_config(Json const& config,
+                                                    std::optional<std::string> const& owner);
   [[nodiscard]] SavedProxy read(Document const& proxy) const;
   /// A runtime whose config names it.
   [[nodiscard]] std::optional<RuntimeId> user_of(std::string const& id);

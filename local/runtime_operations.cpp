@@ -38,6 +38,9 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Call const& call) {
     runtime.metadata = to_text(*metadata);
   auto const space = find_space(parts, call, body.value("spaceId", "default"));
   if (!space) return space.error();
+  if (auto const config = body.find("config"); config != body.end())
+    if (auto problem = parts.proxies.check_config(*config, space->subaccount))
+      return std::move(*problem);
   runtime.space = space->id;
   runtime.created_at = runtime.updated_at = now();
   return runtime;
@@ -76,6 +79,9 @@ std::optional<Problem> apply_patch(Parts& parts, Call const& call, Runtime& runt
   if (auto const given = body.find("config"); given != body.end()) {
     if (auto problem = check_config(*given)) return problem;
     if (auto problem = parts.extensions.check_config(*given, call.caller)) return problem;
+    auto const space = parts.store.space(runtime.space);
+    auto const owner = space ? space->subaccount : std::nullopt;
+    if (auto problem = parts.proxies.check_config(*given, owner)) return problem;
     if (runtime.status == Status::active)
       return Problem(
           409, "runtime.not_stopped", "config can be changed only while it is stopped.",

@@ -114,7 +114,8 @@ awaitable<Outcome<Runtimes::Stopped>> Runtimes::stop(RuntimeId id) {
   while (find(id) != nullptr && find(id)->phase == Phase::starting) co_await changed_.wait();
   auto* const life = find(id);
   if (life == nullptr) co_return Problem(409, "runtime.not_active", "The runtime is not active.");
-  bool const ours = life->phase == Phase::active;
+  // Others may have asked in this very turn.
+  bool const ours = life->phase == Phase::active && life->reason.empty();
   RunId const run = life->run;
   if (ours) {
     life->reason = "stop";

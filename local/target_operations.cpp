@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "local/json.hpp"
@@ -7,6 +8,9 @@
 
 namespace bridge::local {
 namespace {
+
+constexpr auto kCloseLimit = 5s;
+constexpr auto kClosePause = 10ms;
 
 RuntimeId runtime_of(Call const& call) {
   return RuntimeId{call.parameters.at("runtimeId")};
@@ -64,8 +68,21 @@ awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
   co_return json_reply(200, *found);
 }
 
+// With a scheme and without blanks: of anything else Chromium makes a blank page.
+bool is_address(std::string_view text) {
+  auto const colon = text.find(':');
+  auto const scheme = text.substr(0, colon);
+  bool const named = colon != std::string_view::npos && !scheme.empty() &&
+                     std::all_of(scheme.begin(), scheme.end(), [](unsigned char c) {
+                       return std::isalnum(c) != 0 || c == '+' || c == '-' || c == '.';
+                     });
+  return named && text.find_first_of(" \t\r\n") == std::string_view::npos;
+}
+
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
   auto const id = runtime_of(call);
+  if (!is_address(call.body.value("uri", "about:blank")))
+    co_return Problem::invalid("uri", "uri must be an address like https://example.com/.");
   auto const activate = call.body.value("activate", true);
   Json const params{{"url", call.body.value("uri", "about:blank")}, {"background", !activate}};
   auto const made = co_await parts.runtimes.ask_browser(id, "Target.createTarget", params);
@@ -102,7 +119,17 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
   Json const params{{"targetId", target}};
   auto const done = co_await parts.runtimes.ask_browser(id, "Target.closeTarget", params);
   if (!done) co_return done.error();
-  co_return json_reply(200, Json{{"id", target}, {"deleted", true}});
+  // Chromium answers before the page has gone.
+  auto const deadline = Clock::now() + kCloseLimit;
+  while (Clock::now() < deadline) {
+    auto const there = co_await find_target(parts, id, target);
+    if (!there && there.error().status == 404)
+      co_return json_reply(200, Json{{"id", target}, {"deleted", true}});
+    if (!there) co_return there.error();
+    co_await net::sleep_for(kClosePause);
+  }
+  co_return Problem(503, "run.browser_host_unavailable", "The page does not close.",
+                    "Stop the runtime if it has to go.");
 }
 
 constexpr std::array kRows{

@@ -141,12 +141,29 @@ TEST_CASE("backend: bad bodies and queries name the field") {
   });
 }
 
+TEST_CASE("backend: of several stops at once one has stopped it") {
+  with_fake([](Scene& scene) -> awaitable<void> {
+    auto const stop = [](Api& api, std::string id, int& stopped) -> awaitable<void> {
+      auto const reply = co_await api.send("POST", "/v1/runtimes/" + id + "/stop");
+      CHECK(reply.status == 200);
+      if (reply.body.at("stopped") == true) ++stopped;
+    };
+    auto const id = co_await scene.api.create();
+    co_await scene.api.start(id);
+    int stopped = 0;
+    net::Tasks tasks(co_await asio::this_coro::executor);
+    for (int i = 0; i < 4; ++i) tasks.spawn("stop", stop(scene.api, id, stopped));
+    co_await tasks.join();
+    CHECK(stopped == 1);
+  });
+}
+
 TEST_CASE("backend: a body beyond the limit is refused in the contract's shape") {
   with_fake([](Scene& scene) -> awaitable<void> {
     auto const reply =
         co_await scene.api.send("POST", "/v1/runtimes", std::string((1 << 20) + 1, ' '));
     CHECK(reply.status == 413);
-    CHECK(reply.code() == "request.invalid");
+    CHECK(reply.code() == "request.too_large");
   });
 }
 

@@ -218,13 +218,29 @@ TEST_CASE("proxies: one that a runtime's config names stays") {
     CHECK(refused.code() == "proxy.conflict");
     CHECK(refused.body.at("details").at("runtimeId") == by_text);
     co_await api.get("RuntimeDeleteResponse", "DELETE", "/v1/runtimes/" + by_text);
-    // The contract's form with an id names a pool too.
-    auto const by_id =
-        co_await api.create(R"({"config":{"proxy":{"pool":"pool1","id":")" + id_of(made) + "\"}}}");
-    refused = co_await api.send("DELETE", one);
-    CHECK(refused.status == 409);
-    co_await api.get("RuntimeDeleteResponse", "DELETE", "/v1/runtimes/" + by_id);
     co_await api.get("ProxyDeleteResponse", "DELETE", one);
+  });
+}
+
+TEST_CASE("proxies: a runtime never goes out without the proxy that it was to have") {
+  with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
+    auto const id = co_await api.create();
+    auto const one = "/v1/runtimes/" + id;
+    for (auto const* const config :
+         {R"({"config":{"proxy":{"type":"managed-rotating","pool":"pool1"}}})",
+          R"({"config":{"proxy":{"id":"p","pool":"pool1"}}})"}) {
+      auto made = co_await api.send("POST", "/v1/runtimes", config);
+      CHECK(made.status == 403);
+      CHECK(made.code() == "local.unsupported");
+      made = co_await api.send("PATCH", one, config);
+      CHECK(made.code() == "local.unsupported");
+    }
+    for (auto const* const method : {"POST", "PATCH"}) {
+      auto const at = method[1] == 'O' ? std::string("/v1/runtimes") : one;
+      auto const refused = co_await api.send(method, at, R"({"config":{"proxy":"nobody"}})");
+      CHECK(refused.status == 404);
+      CHECK(refused.code() == "proxy.not_found");
+    }
   });
 }
 

@@ -65,17 +65,3 @@ TEST_CASE(
     CHECK_FALSE(data.contains("notApplied"));
   });
 }
-
-TEST_CASE("runtime start: a proxy that is not there refuses the start, and the next one may work") {
-  with_fake([](Scene& scene) -> awaitable<void> {
-    auto& api = scene.api;
-    auto const id = co_await api.create(R"({"config":{"proxy":"nobody"}})");
-    auto const refused = co_await api.send("POST", "/v1/runtimes/" + id + "/start");
-    CHECK(refused.status == 404);
-    CHECK(refused.code() == "proxy.not_found");
-    auto const mended = co_await api.send("PATCH", "/v1/runtimes/" + id, R"({"config":{}})");
-    CHECK(mended.status == 200);
-    auto const started = co_await api.start(id);
-    CHECK(started.at("started") == true);
-  });
-}
