@@ -43,10 +43,12 @@ fuzz: deps ## fuzzers of the message layers, FUZZ_SECONDS (30) each; needs clang
 
 soak: export BCTRL_BRIDGE_BIN := $(CURDIR)/$(BUILD)/bctrl-bridge
 soak: export E2E_SECONDS := 1800
-soak: all e2e-deps ## what takes too long for make test: a million messages, five minutes of six clients, an hour of fuzzing
+soak: all e2e-deps ## what takes too long for make test: a million messages, five minutes of six clients, 200 kills, an hour of fuzzing
 	SOAK_MESSAGES=1000000 tests/e2e/run.sh tests/e2e/soak.test.mjs
 	BURDEN_DIRECT=1 tests/e2e/run.sh tests/e2e/burden.test.mjs
 	TOGETHER_SECONDS=300 TOGETHER_ROUNDS=20 tests/e2e/run.sh tests/e2e/together.test.mjs
+	DURABILITY_ROUNDS=200 tests/e2e/run.sh tests/e2e/durability.test.mjs
+	API_LOAD_REQUESTS=10000 tests/e2e/run.sh tests/e2e/api_load.test.mjs
 	$(MAKE) fuzz FUZZ_SECONDS=450
 
 lint: all ## layer rules, coroutine traps, systemd units

@@ -12,24 +12,31 @@ async function text(message) {
 
 /**
  * One request with exactly these headers (fetch would not let us choose Host): {status, headers, body}, and `socket`
- * when it was an upgrade that was granted.
+ * when it was an upgrade that was granted. `open`: the request is never ended, as by a sender who has
+ * declared more than the answer waits for.
  */
-export function request(url, { method = 'GET', headers = {}, within = 60_000 } = {}) {
+export function request(url, { method = 'GET', headers = {}, body, open = false, within = 60_000 } = {}) {
   const { hostname, port } = new URL(url);
   const path = url.slice(new URL(url).origin.length) || '/'; // as written: URL would tidy it up
   const host = hostname.replace(/^\[|\]$/g, '');
   const reply = new Promise((resolve, reject) => {
     const asked = http.request({ host, port, path, method, headers, agent: false });
-    asked.once('error', reject);
+    let answered = false;
+    // One who is refused before all is sent may find the connection reset behind the answer.
+    asked.on('error', (error) => answered || reject(error));
     asked.once('response', async (message) => {
-      const body = await text(message);
-      resolve({ status: message.statusCode, headers: message.headers, body });
+      answered = true;
+      const answer = await text(message).catch(reject);
+      resolve({ status: message.statusCode, headers: message.headers, body: answer });
+      if (open) asked.destroy();
     });
     asked.once('upgrade', (message, socket) => {
       socket.on('error', () => {});
       resolve({ status: message.statusCode, headers: message.headers, body: '', socket });
     });
-    asked.end();
+    asked.flushHeaders();
+    if (!open) asked.end(body);
+    else if (body) asked.write(body);
   });
   return soon(reply, `the answer of ${new URL(url).origin}`, within);
 }
@@ -48,5 +55,7 @@ export function upgrade(url, headers = {}) {
 }
 
 export function hasIpv6() {
-  return Object.values(networkInterfaces()).flat().some(({ address }) => address === '::1');
+  return Object.values(networkInterfaces())
+    .flat()
+    .some(({ address }) => address === '::1');
 }

@@ -2,34 +2,77 @@ import assert from 'node:assert/strict';
 import { LOCAL_KEY } from './daemon.mjs';
 import { eventually, soon } from './eventually.mjs';
 
-/** The events of one `text/event-stream` in full: {id?, event, data}. */
-function parse(block) {
-  const frame = { data: '' };
-  for (const line of block.split('\n')) {
-    const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? assert.fail(`no line of a stream: ${line}`);
-    if (name === 'data') frame.data += value;
-    else frame[name] = value;
+/**
+ * Frames {event, id, data} of a text/event-stream, as BCTRL's SDKs read it: CR LF or LF, several data lines, comments,
+ * pieces that end anywhere, a last frame without an empty line. A bare CR is not among what they accept.
+ */
+export class SseParser {
+  #rest = '';
+  #frame = {};
+  #decoder = new TextDecoder();
+
+  /** The frames that `bytes` complete. */
+  push(bytes) {
+    this.#rest += this.#decoder.decode(bytes, { stream: true });
+    const lines = this.#rest.split('\n');
+    this.#rest = lines.pop();
+    return this.#read(lines);
   }
-  return { ...frame, data: JSON.parse(frame.data) };
+
+  /** The frame that the end of the stream completes, in an array. */
+  end() {
+    const lines = this.#rest === '' ? [''] : [this.#rest, ''];
+    this.#rest = '';
+    return this.#read(lines);
+  }
+
+  #read(lines) {
+    const frames = [];
+    for (const raw of lines) {
+      const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+      if (line === '') {
+        if (this.#frame.data !== undefined) frames.push({ event: 'message', ...this.#frame });
+        this.#frame = {};
+        continue;
+      }
+      if (line.startsWith(':')) continue;
+      const colon = line.indexOf(':');
+      const name = colon < 0 ? line : line.slice(0, colon);
+      const value = colon < 0 ? '' : line.slice(colon + 1).replace(/^ /, '');
+      if (name === 'data') this.#frame.data = this.#frame.data === undefined ? value : `${this.#frame.data}\n${value}`;
+      else if (name === 'event' || name === 'id') this.#frame[name] = value;
+    }
+    return frames;
+  }
+}
+
+/** Frames of a fetch response's body, as they come. */
+export async function* framesOf(body) {
+  const parser = new SseParser();
+  for await (const bytes of body) yield* parser.push(bytes);
+  yield* parser.end();
 }
 
 /** A reader of server-sent events of the local backend. */
 export class EventStream {
-  #reader;
+  #body;
+  #abort;
   #left = false;
 
   /** `path` may have a query; `lastEventId` resumes behind that event. */
   static async open(daemon, path, { lastEventId } = {}) {
     const headers = { authorization: `Bearer ${LOCAL_KEY}` };
     if (lastEventId) headers['last-event-id'] = lastEventId;
-    const reply = await fetch(new URL(path, daemon.backend), { headers });
+    const abort = new AbortController();
+    const reply = await fetch(new URL(path, daemon.backend), { headers, signal: abort.signal });
     assert.equal(reply.status, 200);
     assert.equal(reply.headers.get('content-type'), 'text/event-stream');
-    return new EventStream(reply.body.getReader());
+    return new EventStream(reply.body, abort);
   }
 
-  constructor(reader) {
-    this.#reader = reader;
+  constructor(body, abort) {
+    this.#body = body;
+    this.#abort = abort;
     /** Everything but heartbeats, in order, with the time at which it came. */
     this.frames = [];
     /** Resolves when the server has ended the stream, or we have. */
@@ -37,17 +80,13 @@ export class EventStream {
   }
 
   async #read() {
-    const decoder = new TextDecoder();
-    let text = '';
-    for (;;) {
-      const { done, value } = await this.#reader.read();
-      if (done) return this.#left || assert.equal(text, '', 'a stream ends behind a whole event');
-      text += decoder.decode(value, { stream: true });
-      const blocks = text.split('\n\n');
-      text = blocks.pop();
-      const came = Date.now();
-      const frames = blocks.map((block) => ({ ...parse(block), came }));
-      this.frames.push(...frames.filter(({ event }) => event !== 'heartbeat'));
+    try {
+      for await (const frame of framesOf(this.#body)) {
+        if (frame.event === 'heartbeat') continue;
+        this.frames.push({ ...frame, data: JSON.parse(frame.data), came: Date.now() });
+      }
+    } catch (error) {
+      if (!this.#left) throw error;
     }
   }
 
@@ -67,8 +106,9 @@ export class EventStream {
     return this.frames.at(-1);
   }
 
-  close() {
+  async close() {
     this.#left = true;
-    return this.#reader.cancel();
+    this.#abort.abort();
+    await this.ended;
   }
 }

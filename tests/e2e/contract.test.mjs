@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { conflicts } from './contract/conflicts.mjs';
+import { levels, pending } from './contract/levels.mjs';
+import { brokenBody, faulted, fromAPage, unknownIds, withoutKey } from './contract/refusals.mjs';
+import { unreachable, unreachableHere } from './contract/unreachable.mjs';
+import { World, samples } from './contract/world.mjs';
+import { operation, operations } from './lib/contract.mjs';
+import { ApiError } from './lib/sdk.mjs';
+
+const ids = Object.keys(samples);
+
+test('the contract has 108 operations, and each has a sample and a level', () => {
+  assert.equal(operations.size, 108);
+  assert.deepEqual(ids.toSorted(), [...operations.keys()].toSorted());
+  assert.deepEqual(Object.keys(levels).toSorted(), [...operations.keys()].toSorted());
+});
+
+test('every operation answers as the contract says', async (t) => {
+  const w = await World.start(t);
+
+  await t.test('with success, or with an honest refusal', async (t) => {
+    for (const id of ids)
+      await t.test(id, pending(id), async () => {
+        if (levels[id].level !== 'refused') return void (await w.perform(id));
+        const refusal = await w.perform(id).then(
+          () => assert.fail(`${id} is said to be refused`),
+          (error) => error,
+        );
+        assert.ok(refusal instanceof ApiError, String(refusal));
+        assert.ok([403, 404].includes(refusal.status) && !refusal.code.startsWith('request.'), refusal.message);
+      });
+  });
+
+  await t.test('401 without a key of its own', async (t) => {
+    for (const id of ids) await t.test(id, () => withoutKey(w, id));
+  });
+
+  await t.test('403 to a web page', async (t) => {
+    for (const id of ids) await t.test(id, () => fromAPage(w, id));
+  });
+
+  await t.test('404 for an id that is none', async (t) => {
+    const named = ids.filter((id) => operation(id).pathParameters.length > 0);
+    for (const id of named) await t.test(id, pending(id), () => unknownIds(w, id));
+  });
+
+  await t.test('400 for a body that is none', async (t) => {
+    const bodied = ids.filter((id) => operation(id).body);
+    for (const id of bodied) await t.test(id, pending(id), () => brokenBody(w, id));
+  });
+
+  await t.test('refusals with a reason of their own', async (t) => {
+    for (const [id, status, code, call] of conflicts)
+      await t.test(`${id} ${status}`, pending(id), async () => {
+        const refusal = await call(w).then(
+          () => assert.fail('it was granted'),
+          (error) => error,
+        );
+        assert.ok(refusal instanceof ApiError, String(refusal));
+        assert.deepEqual({ id: refusal.operation, status: refusal.status }, { id, status }, refusal.message);
+        if (code instanceof RegExp) assert.match(refusal.code, code);
+        else assert.equal(refusal.code, code);
+      });
+  });
+
+  await t.test('no error status of the contract is left out without a reason', async (t) => {
+    const { coverage } = w.local;
+    for (const id of ids)
+      await t.test(id, pending(id), () => {
+        const reason = (status) => unreachableHere[`${id} ${status}`] ?? unreachable[status];
+        const { errors } = operation(id);
+        assert.deepEqual(
+          errors.filter((status) => !coverage.has(id, status) && !reason(status)),
+          [],
+          'never seen',
+        );
+        assert.deepEqual(
+          errors.filter((status) => coverage.has(id, status) && reason(status)),
+          [],
+          'said to be impossible',
+        );
+      });
+  });
+
+  // After the count above: what a fault brings about proves nothing of the operation, only of its wording.
+  await t.test('a fault of every status that the contract lists for a breakdown', async (t) => {
+    for (const id of ids) await t.test(id, pending(id), () => faulted(w, id));
+  });
+
+  await t.test('a read is repeated until the fault is over', async () => {
+    const body = JSON.stringify({ match: { operation: 'spaces.get' }, status: 503, retryAfterSeconds: 0, count: 2 });
+    await w.local.raw('POST', '/_local/faults', { headers: { 'content-type': 'application/json' }, body });
+    assert.equal((await w.bctrl.spaces.get(w.space.id)).id, w.space.id);
+  });
+
+  await w.local.stop();
+});
