@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { coverageDocument } from '../../tools/coverage.mjs';
-import { levels, pending } from './contract/levels.mjs';
+import { levels } from './contract/levels.mjs';
 import { targetOf } from './contract/refusals.mjs';
 import { operations } from './lib/contract.mjs';
 import { Local } from './lib/local.mjs';
@@ -24,22 +24,10 @@ test('what is not full says how or why', () => {
   assert.deepEqual(silent, []);
 });
 
-test('an operation is marked as missing only while it is', async (t) => {
-  const local = await Local.start(t);
-  for (const { id, method } of [...operations.values()].filter(({ id: one }) => levels[one].absent)) {
-    const { status, body } = await local.raw(method, targetOf(id, []));
-    assert.ok(
-      status === 405 || body.code === 'request.not_found',
-      `${id} is there: take "absent" off local/contract/coverage.json`,
-    );
-  }
-  await local.stop();
-});
-
 test('no operation answers 404 or 501 by omission', async (t) => {
   const local = await Local.start(t);
   for (const { id, method } of operations.values())
-    await t.test(id, pending(id), async () => {
+    await t.test(id, async () => {
       // Whatever it thinks of ids that are none and of a body that is missing: it knows the operation.
       const { status, body } = await local.raw(method, targetOf(id, []));
       assert.ok(![405, 501].includes(status), `${status}`);

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import JSZip from 'jszip';
 import { chromium } from 'playwright-core';
-import { pending } from './contract/levels.mjs';
 import { eventually, soon } from './lib/eventually.mjs';
 import { Local } from './lib/local.mjs';
 import { servePages } from './lib/pages.mjs';
@@ -41,14 +40,14 @@ test('five calls from nothing to a recorded run', async (t) => {
   await page.goto(pages);
   await page.click('#more');
   assert.equal(await page.textContent('#count'), '1');
-  await t.test('a hosted agent is not let in beside it', pending('runtimes.invocations.create'), async () => {
+  await t.test('a hosted agent is not let in beside it', async () => {
     const busy = await refusal(bctrl.runtimes.invocations.create(runtime.id, { action: 'extract' }));
     assert.ok(busy.isControllerBusy, busy.message);
     assert.deepEqual({ status: busy.status, holder: busy.details.holder }, { status: 409, holder: 'cdp' });
   });
   await browser.close();
 
-  await t.test('what happened can be read', pending('runs.events.stream'), () =>
+  await t.test('what happened can be read', () =>
     eventually(async () => {
       const events = await collect(bctrl.runs.events.iter(runId, { limit: 7 }));
       assert.ok(
@@ -94,92 +93,74 @@ test('the core groups', async (t) => {
     assert.equal((await bctrl.runtimes.get(one.id)).connectUrl, undefined);
   });
 
-  await t.test(
-    'targets: what REST opens CDP sees, and the other way round',
-    pending('runtimes.targets.create'),
-    async () => {
-      const opened = await bctrl.runtimes.targets.create(runtime.id, { uri: pages, activate: true });
-      const browser = await chromium.connectOverCDP(connectUrl);
-      const context = browser.contexts()[0];
-      await eventually(() => assert.ok(context.pages().some((page) => page.url() === pages)));
-      await (await context.newPage()).goto(`${pages}popup`);
-      await eventually(async () => {
-        const { data } = await bctrl.runtimes.targets.list(runtime.id);
-        assert.deepEqual(
-          data
-            .map(({ label }) => label)
-            .filter(Boolean)
-            .sort(),
-          ['Bridge test page', 'Popup'],
-        );
-        assert.equal(data.filter(({ active }) => active).length, 1);
-      });
-      assert.equal((await bctrl.runtimes.targets.activate(runtime.id, opened.id)).active, true);
-      await bctrl.runtimes.targets.delete(runtime.id, opened.id);
-      await eventually(() => assert.ok(!context.pages().some((page) => page.url() === pages)));
-      assert.equal((await refusal(bctrl.runtimes.targets.get(runtime.id, opened.id))).status, 404);
-      await browser.close();
-    },
-  );
+  await t.test('targets: what REST opens CDP sees, and the other way round', async () => {
+    const opened = await bctrl.runtimes.targets.create(runtime.id, { uri: pages, activate: true });
+    const browser = await chromium.connectOverCDP(connectUrl);
+    const context = browser.contexts()[0];
+    await eventually(() => assert.ok(context.pages().some((page) => page.url() === pages)));
+    await (await context.newPage()).goto(`${pages}popup`);
+    await eventually(async () => {
+      const { data } = await bctrl.runtimes.targets.list(runtime.id);
+      assert.deepEqual(data.map(({ label }) => label).sort(), ['Bridge test page', 'Popup', 'about:blank']);
+      assert.equal(data.filter(({ active }) => active).length, 1);
+    });
+    assert.equal((await bctrl.runtimes.targets.activate(runtime.id, opened.id)).active, true);
+    await bctrl.runtimes.targets.delete(runtime.id, opened.id);
+    await eventually(() => assert.ok(!context.pages().some((page) => page.url() === pages)));
+    assert.equal((await refusal(bctrl.runtimes.targets.get(runtime.id, opened.id))).status, 404);
+    await browser.close();
+  });
 
-  await t.test(
-    'runs: the stream tells what happens while it happens, and can be resumed',
-    pending('runs.events.stream'),
-    async () => {
-      const watched = await bctrl.runtimes.create({ name: 'watched', spaceId: space.id });
-      const run = await bctrl.runtimes.start(watched.id);
-      const streamed = collect(bctrl.runs.events.stream(run.runId));
-      const browser = await chromium.connectOverCDP(run.connectUrl);
-      const [page] = browser.contexts()[0].pages();
-      await page.goto(pages);
-      await page.evaluate(() => console.warn('a line of the page'));
-      await browser.close();
-      await eventually(async () => {
-        const { data } = await bctrl.runs.events.list(run.runId, { type: ['console.message'] });
-        assert.ok(data.some(({ data: { text } }) => text === 'a line of the page'));
-      });
-      await bctrl.runtimes.stop(watched.id);
-      const frames = await soon(streamed, 'run.ended');
-      assert.deepEqual(
-        { event: frames.at(-1).event, status: frames.at(-1).data.status },
-        { event: 'run.ended', status: 'stopped' },
-      );
-      const events = frames.filter(({ event }) => event === 'run.event');
-      const listed = await collect(bctrl.runs.events.iter(run.runId));
-      assert.deepEqual(
-        events.map(({ data }) => data),
-        listed,
-        'streamed and listed are the same',
-      );
-      assert.ok(listed.some(({ type, data }) => type === 'navigation' && data.url === pages));
+  await t.test('runs: the stream tells what happens while it happens, and can be resumed', async () => {
+    const watched = await bctrl.runtimes.create({ name: 'watched', spaceId: space.id });
+    const run = await bctrl.runtimes.start(watched.id);
+    const streamed = collect(bctrl.runs.events.stream(run.runId));
+    const browser = await chromium.connectOverCDP(run.connectUrl);
+    const [page] = browser.contexts()[0].pages();
+    await page.goto(pages);
+    await page.evaluate(() => console.warn('a line of the page'));
+    await browser.close();
+    await eventually(async () => {
+      const { data } = await bctrl.runs.events.list(run.runId, { type: ['console.message'] });
+      assert.ok(data.some(({ data: { text } }) => text === 'a line of the page'));
+    });
+    await bctrl.runtimes.stop(watched.id);
+    const frames = await soon(streamed, 'run.ended');
+    assert.deepEqual(
+      { event: frames.at(-1).event, status: frames.at(-1).data.status },
+      { event: 'run.ended', status: 'stopped' },
+    );
+    const events = frames.filter(({ event }) => event === 'run.event');
+    const listed = await collect(bctrl.runs.events.iter(run.runId));
+    assert.deepEqual(
+      events.map(({ data }) => data),
+      listed,
+      'streamed and listed are the same',
+    );
+    assert.ok(listed.some(({ type, data }) => type === 'navigation' && data.url === pages));
 
-      const middle = events[Math.floor(events.length / 2)];
-      const rest = events.slice(events.indexOf(middle) + 1).map(({ id }) => id);
-      const idsOf = (all) => all.filter(({ event }) => event === 'run.event').map(({ id }) => id);
-      assert.deepEqual(idsOf(await collect(bctrl.runs.events.stream(run.runId, { cursor: middle.id }))), rest);
-      const headers = { 'last-event-id': middle.id };
-      assert.deepEqual(idsOf(await collect(bctrl.runs.events.stream(run.runId, {}, { headers }))), rest);
-    },
-  );
+    const middle = events[Math.floor(events.length / 2)];
+    const rest = events.slice(events.indexOf(middle) + 1).map(({ id }) => id);
+    const idsOf = (all) => all.filter(({ event }) => event === 'run.event').map(({ id }) => id);
+    assert.deepEqual(idsOf(await collect(bctrl.runs.events.stream(run.runId, { cursor: middle.id }))), rest);
+    const headers = { 'last-event-id': middle.id };
+    assert.deepEqual(idsOf(await collect(bctrl.runs.events.stream(run.runId, {}, { headers }))), rest);
+  });
 
-  await t.test(
-    'runs: activity is told in words, and its stream ends with the run',
-    pending('runs.activity.stream'),
-    async () => {
-      const ended = await bctrl.runs.list({ spaceId: space.id, status: ['stopped'] });
-      const [{ id }] = ended.data;
-      const frames = await collect(bctrl.runs.activity.stream(id, { view: 'debug' }));
-      assert.equal(frames.at(-1).event, 'run.ended');
-      const listed = await collect(bctrl.runs.activity.iter(id, { view: 'debug' }));
-      assert.deepEqual(
-        frames.slice(0, -1).map(({ data }) => data),
-        listed,
-      );
-      assert.ok(listed.length > 0);
-    },
-  );
+  await t.test('runs: activity is told in words, and its stream ends with the run', async () => {
+    const ended = await bctrl.runs.list({ spaceId: space.id, status: ['stopped'] });
+    const [{ id }] = ended.data;
+    const frames = await collect(bctrl.runs.activity.stream(id, { view: 'debug' }));
+    assert.equal(frames.at(-1).event, 'run.ended');
+    const listed = await collect(bctrl.runs.activity.iter(id, { view: 'debug' }));
+    assert.deepEqual(
+      frames.slice(0, -1).map(({ data }) => data),
+      listed,
+    );
+    assert.ok(listed.length > 0);
+  });
 
-  await t.test('spaces: names, environment by merging, cursors', pending('spaces.environment.update'), async () => {
+  await t.test('spaces: names, environment by merging, cursors', async () => {
     const made = [];
     for (let i = 0; i < 5; ++i) made.push(await bctrl.spaces.create({ name: `Space ${i}` }));
     const walked = (await collect(bctrl.spaces.iter({ limit: 2 }))).map(({ id }) => id);
@@ -204,48 +185,43 @@ test('the core groups', async (t) => {
     assert.equal((await refusal(bctrl.spaces.get(id))).code, 'space.not_found');
   });
 
-  await t.test(
-    'files: up, listed by folders, down whole and in parts, changed, gone',
-    pending('files.upload'),
-    async () => {
-      const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
-      const file = await bctrl.files.upload({
-        spaceId: space.id,
-        file: upload(bytes, 'report.bin'),
-        path: 'reports/2026/report.bin',
-        metadata: { month: 11 },
-      });
-      assert.deepEqual(
-        { name: file.name, size: file.sizeBytes, source: file.source, metadata: file.metadata },
-        { name: 'report.bin', size: 100_000, source: 'upload', metadata: { month: 11 } },
-      );
-      await bctrl.files.upload({ spaceId: space.id, file: upload('top', 'top.txt', 'text/plain') });
-      const top = await bctrl.files.list({ spaceId: space.id, include: 'folders' });
-      assert.deepEqual(
-        [top.data.map(({ name }) => name), top.folders.map(({ name }) => name)],
-        [['top.txt'], ['reports']],
-      );
-      const below = await bctrl.files.list({ spaceId: space.id, prefix: 'reports/' });
-      assert.deepEqual(
-        below.data.map(({ id }) => id),
-        [file.id],
-      );
-      assert.ok(bytes.equals(await bctrl.files.content(file.id)));
-      const part = await bctrl.files.content(file.id, {}, { headers: { range: 'bytes=10-19' }, whole: true });
-      assert.deepEqual([part.status, [...part.body]], [206, [...bytes.subarray(10, 20)]]);
-      assert.equal((await bctrl.files.update(file.id, { metadata: null })).metadata ?? null, null);
-      assert.equal((await bctrl.files.update(file.id, { name: 'other.bin' })).name, 'other.bin');
-      const again = upload('x', 'top.txt');
-      const taken = await bctrl.files
-        .upload({ spaceId: space.id, file: again, path: 'top.txt' })
-        .catch((error) => error);
-      if (taken instanceof ApiError) assert.equal(taken.code, 'storage_file.path_exists');
-      await bctrl.files.delete(file.id);
-      assert.equal((await refusal(bctrl.files.content(file.id))).code, 'file.not_found');
-    },
-  );
+  await t.test('files: up, listed by folders, down whole and in parts, changed, gone', async () => {
+    const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => i % 251));
+    const file = await bctrl.files.upload({
+      spaceId: space.id,
+      file: upload(bytes, 'report.bin'),
+      path: 'reports/2026/report.bin',
+      metadata: { month: 11 },
+    });
+    assert.deepEqual(
+      { name: file.name, size: file.sizeBytes, source: file.source, metadata: file.metadata },
+      { name: 'report.bin', size: 100_000, source: 'upload', metadata: { month: 11 } },
+    );
+    await bctrl.files.upload({ spaceId: space.id, file: upload('top', 'top.txt', 'text/plain') });
+    const top = await bctrl.files.list({ spaceId: space.id, include: 'folders' });
+    assert.deepEqual(
+      [top.data.map(({ name }) => name), top.folders.map(({ name }) => name)],
+      [['top.txt'], ['reports']],
+    );
+    const below = await bctrl.files.list({ spaceId: space.id, prefix: 'reports/' });
+    assert.deepEqual(
+      below.data.map(({ id }) => id),
+      [file.id],
+    );
+    assert.ok(bytes.equals(await bctrl.files.content(file.id)));
+    const part = await bctrl.files.content(file.id, {}, { headers: { range: 'bytes=10-19' }, whole: true });
+    assert.deepEqual([part.status, [...part.body]], [206, [...bytes.subarray(10, 20)]]);
+    assert.equal((await bctrl.files.update(file.id, { metadata: null })).metadata ?? null, null);
+    assert.equal((await bctrl.files.update(file.id, { name: 'other.bin' })).name, 'other.bin');
+    const taken = await refusal(
+      bctrl.files.upload({ spaceId: space.id, file: upload('x', 'top.txt'), path: 'top.txt' }),
+    );
+    assert.deepEqual([taken.status, taken.code], [409, 'storage_file.path_exists']);
+    await bctrl.files.delete(file.id);
+    assert.equal((await refusal(bctrl.files.content(file.id))).code, 'file.not_found');
+  });
 
-  await t.test('runtime files: staged, collected, exported', pending('runtimes.files.upload'), async () => {
+  await t.test('runtime files: staged, collected, exported', async () => {
     const staged = await bctrl.runtimes.files.upload(runtime.id, {
       file: upload('one,two\n', 'in.csv', 'text/csv'),
       runtimePath: 'data/in.csv',
@@ -278,7 +254,7 @@ test('the core groups', async (t) => {
     assert.ok(texts.includes('one,two\n'), Object.keys(zip.files).join());
   });
 
-  await t.test('invocations: one act and one extract, for real', pending('runtimes.invocations.create'), async () => {
+  await t.test('invocations: one act and one extract, for real', async () => {
     const target = await bctrl.runtimes.targets.create(runtime.id, { uri: pages, activate: true });
     const finished = async (fields) => {
       const { id } = await bctrl.runtimes.invocations.create(runtime.id, { target: { id: target.id }, ...fields });
@@ -298,7 +274,7 @@ test('the core groups', async (t) => {
     assert.ok((await bctrl.runs.get(runId)).counts.invocations >= 3);
   });
 
-  await t.test('human actions: asked, waited for, done', pending('runtimes.human-actions.create'), async () => {
+  await t.test('human actions: asked, waited for, done', async () => {
     const { id, status } = await bctrl.runtimes.humanActions.create(runtime.id, {
       message: 'Enter the code',
       timeoutSeconds: 60,
@@ -312,22 +288,18 @@ test('the core groups', async (t) => {
     assert.equal((await bctrl.runtimes.humanActions.get(runtime.id)).status, 'completed');
   });
 
-  await t.test(
-    'live and recording: addresses that need no key and cannot be guessed',
-    pending('runs.live'),
-    async () => {
-      const live = await bctrl.runs.live(runId, { control: 'none', expiresInSeconds: 30 });
-      const page = await fetch(live.url);
-      assert.equal(page.status, 200);
-      assert.match(page.headers.get('content-type'), /^text\/html/);
-      const guessed = await fetch(live.url.replace(/[\w-]{6}(?=[^\w-]*$)/, 'AAAAAA'));
-      assert.ok(guessed.status >= 400, 'another secret leads nowhere');
-      const recording = await bctrl.runs.recording(runId, {});
-      assert.ok(['not_available', 'preparing', 'processing', 'ready'].includes(recording.status));
-      await bctrl.runtimes.stop(runtime.id);
-      assert.equal((await refusal(bctrl.runs.live(runId, {}))).code, 'run.live_not_active');
-    },
-  );
+  await t.test('live and recording: addresses that need no key and cannot be guessed', async () => {
+    const live = await bctrl.runs.live(runId, { control: 'none', expiresInSeconds: 30 });
+    const page = await fetch(live.url);
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get('content-type'), /^text\/html/);
+    const guessed = await fetch(live.url.replace(/[\w-]{6}(?=[^\w-]*$)/, 'AAAAAA'));
+    assert.ok(guessed.status >= 400, 'another secret leads nowhere');
+    const recording = await bctrl.runs.recording(runId, {});
+    assert.ok(['not_available', 'preparing', 'processing', 'ready'].includes(recording.status));
+    await bctrl.runtimes.stop(runtime.id);
+    assert.equal((await refusal(bctrl.runs.live(runId, {}))).code, 'run.live_not_active');
+  });
 
   await local.stop();
 });

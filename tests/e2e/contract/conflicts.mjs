@@ -2,6 +2,8 @@ import { upload } from '../lib/sdk.mjs';
 import { packExtension } from './crx.mjs';
 import { UNKNOWN } from './refusals.mjs';
 
+const LINE = 100; // so many invocations may wait for a runtime
+
 // Refusals that have a reason of their own: [operation, status, code, the call]. Each leaves the world as it was.
 
 /** A fresh runtime in the world's space; stopped. */
@@ -27,6 +29,30 @@ async function withExtension(w) {
   return { id, clean: () => w.bctrl.runtimes.delete(runtime.id) };
 }
 
+/** An invocation in a line that is full. */
+async function oneTooMany(w) {
+  const { id } = await stopped(w);
+  await w.bctrl.runtimes.start(id);
+  const stagehandAction = { selector: '#never', description: 'what is not there', method: 'click' };
+  const ask = () => w.bctrl.runtimes.invocations.create(id, { action: 'act', stagehandAction, timeoutSeconds: 60 });
+  const asks = async () => {
+    for (let n = 0; n < LINE; ++n) await ask();
+    return ask();
+  };
+  return asks().finally(() => w.bctrl.runtimes.stop(id));
+}
+
+/** A second runtime of a subaccount that may have one. */
+async function startBeyondLimit(w) {
+  const { id } = await w.bctrl.subaccounts.create({ name: 'Limited', limits: { maxActiveRuns: 1 } });
+  const theirs = w.bctrl.with({ subaccountId: id });
+  const [first, second] = [await theirs.runtimes.create({}), await theirs.runtimes.create({})];
+  await theirs.runtimes.start(first.id);
+  return theirs.runtimes.start(second.id).finally(() => theirs.runtimes.stop(first.id));
+}
+
+const recipient = (w) => ({ type: 'email', value: `same-${w.next()}@example.com` });
+
 const taken = (create, fields) => async (w) => {
   const made = fields(w);
   await create(w, made);
@@ -45,7 +71,7 @@ export const conflicts = [
   [
     'runtimes.files.collect',
     404,
-    'file.not_found',
+    'runtime_file.not_found',
     (w) => w.bctrl.runtimes.files.collect(w.live.id, { runtimePath: 'no/such.txt' }),
   ],
   [
@@ -124,7 +150,7 @@ export const conflicts = [
   [
     'runtimes.human-actions.create',
     409,
-    /./,
+    'human_action.pending',
     async (w) => {
       const ask = () => w.bctrl.runtimes.humanActions.create(w.live.id, { message: 'Again' });
       await w.bctrl.runtimes.humanActions.cancel(w.live.id).catch(() => {});
@@ -132,15 +158,27 @@ export const conflicts = [
       return ask().finally(() => w.bctrl.runtimes.humanActions.cancel(w.live.id));
     },
   ],
-  ['runtimes.human-actions.complete', 409, /./, (w) => w.bctrl.runtimes.humanActions.complete(w.live.id)],
-  ['runtimes.human-actions.cancel', 409, /./, (w) => w.bctrl.runtimes.humanActions.cancel(w.live.id)],
+  [
+    'runtimes.human-actions.complete',
+    409,
+    'human_action.not_pending',
+    (w) => w.bctrl.runtimes.humanActions.complete(w.live.id),
+  ],
+  [
+    'runtimes.human-actions.cancel',
+    409,
+    'human_action.not_pending',
+    (w) => w.bctrl.runtimes.humanActions.cancel(w.live.id),
+  ],
 
   [
     'runtimes.invocations.create',
     409,
-    /^runtime\.not_(active|executable)$/,
+    'runtime.not_executable',
     async (w) => w.bctrl.runtimes.invocations.create((await stopped(w)).id, { action: 'extract' }),
   ],
+  ['runtimes.invocations.create', 429, 'rate_limited', oneTooMany],
+  ['runtimes.start', 402, 'browser.concurrent_quota_exceeded', startBeyondLimit],
 
   [
     'tools.create',
@@ -214,6 +252,48 @@ export const conflicts = [
     400,
     'browser_extension.invalid_package',
     (w) => w.bctrl.browserExtensions.upload({ file: upload('no package', 'no.crx') }),
+  ],
+  [
+    'browser-extensions.import',
+    400,
+    'browser_extension.invalid_package',
+    (w) => w.bctrl.browserExtensions.import({ url: `${w.outside.origin}/webhook` }),
+  ],
+  [
+    'browser-extensions.import',
+    403,
+    'local.unsupported',
+    (w) => w.bctrl.browserExtensions.import({ url: 'https://chromewebstore.google.com/detail/x' }),
+  ],
+  [
+    'browser-extensions.import',
+    503,
+    'browser_extension.source_unavailable',
+    (w) => w.bctrl.browserExtensions.import({ url: 'http://127.0.0.1:9/extension.crx' }),
+  ],
+  [
+    'notification-recipients.create',
+    409,
+    'notification_recipient.conflict',
+    taken((w, made) => w.bctrl.notificationRecipients.create(made), recipient),
+  ],
+  [
+    'notification-recipients.update',
+    409,
+    'notification_recipient.conflict',
+    async (w) => {
+      const { value } = await w.bctrl.notificationRecipients.create(recipient(w));
+      return w.bctrl.notificationRecipients.update(w.recipient.id, { value });
+    },
+  ],
+  [
+    'proxies.delete',
+    409,
+    'proxy.conflict',
+    async (w) => {
+      const { id } = await w.bctrl.runtimes.create({ name: 'Through it', config: { proxy: w.proxy.id } });
+      return w.bctrl.proxies.delete(w.proxy.id).finally(() => w.bctrl.runtimes.delete(id));
+    },
   ],
   [
     'proxies.create',

@@ -5,10 +5,5 @@ import { join } from 'node:path';
 
 const FILE = join(import.meta.dirname, '../../../local/contract/coverage.json');
 
-/** operationId -> {level: "full" | "reduced" | "refused", note?, absent?}; absent: the backend does not have it yet. */
+/** operationId -> {level: "full" | "reduced" | "refused", note?}. */
 export const levels = JSON.parse(readFileSync(FILE, 'utf8'));
-
-/** For node:test: an operation that is known to be missing is shown as such and fails nothing yet. */
-export function pending(id) {
-  return { todo: levels[id]?.absent === true && 'the backend does not have it yet' };
-}

@@ -1,7 +1,8 @@
 import http from 'node:http';
 import net from 'node:net';
+import { packExtension } from './crx.mjs';
 
-// What the operations reach for outside the backend, on loopback: a webhook, a proxy, a model.
+// What the operations reach for outside the backend, on loopback: a webhook, a proxy, a model, a package.
 
 function answer(asked, reply) {
   const url = new URL(asked.url, 'http://outside');
@@ -21,6 +22,10 @@ function answer(asked, reply) {
         choices: [{ index: 0, message, finish_reason: 'stop' }],
       });
     }
+    if (url.pathname === '/extension.crx')
+      return packExtension({ name: 'Fetched' }).then((bytes) =>
+        reply.writeHead(200, { 'content-type': 'application/x-chrome-extension' }).end(bytes),
+      );
     // A proxy is asked for whole addresses.
     return reply.writeHead(204).end();
   });
