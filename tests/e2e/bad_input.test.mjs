@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { levels } from './contract/levels.mjs';
 import { PATHS, TRAVERSALS, badBodies, badQueries } from './contract/mutations.mjs';
 import { encoded, targetOf } from './contract/refusals.mjs';
 import { World, lists, methodOf, samples } from './contract/world.mjs';
@@ -47,7 +48,8 @@ let total = 0;
 
 test('bad input is refused with the right 4xx that names the field, and nothing is written', async (t) => {
   const w = await World.start(t);
-  assert.deepEqual(await w.build(), [], 'every sample is granted');
+  const failures = (await w.build()).filter(({ id }) => levels[id].level !== 'refused');
+  assert.deepEqual(failures, [], 'every other sample is granted');
   // Some samples make what they then act on: that comes before the look at what there is.
   const made = new Map();
   for (const { id } of all.filter(({ body, query }) => body || query.length > 0)) made.set(id, (await samples[id].ids?.(w)) ?? []);

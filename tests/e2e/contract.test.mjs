@@ -52,8 +52,8 @@ test('every operation answers as the contract says', async (t) => {
 
   await t.test('refusals with a reason of their own', async (t) => {
     for (const [id, status, code, call] of conflicts)
-      await t.test(`${id} ${status}`, async () => {
-        const refusal = await call(w).then(
+      await t.test(`${id} ${status}`, async (t) => {
+        const refusal = await call(w, t).then(
           () => assert.fail('it was granted'),
           (error) => error,
         );

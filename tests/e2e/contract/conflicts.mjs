@@ -1,10 +1,12 @@
+import { Local } from '../lib/local.mjs';
 import { upload } from '../lib/sdk.mjs';
 import { packExtension } from './crx.mjs';
 import { UNKNOWN } from './refusals.mjs';
 
 const LINE = 100; // so many invocations may wait for a runtime
 
-// Refusals that have a reason of their own: [operation, status, code, the call]. Each leaves the world as it was.
+// Refusals that have a reason of their own: [operation, status, code, the call(world, test)]. Each leaves the world as
+// it was.
 
 /** A fresh runtime in the world's space; stopped. */
 const stopped = (w) => w.bctrl.runtimes.create({ name: `Idle ${w.next()}`, spaceId: w.space.id });
@@ -30,16 +32,19 @@ async function withExtension(w) {
 }
 
 /** An invocation in a line that is full. */
-async function oneTooMany(w) {
-  const { id } = await stopped(w);
-  await w.bctrl.runtimes.start(id);
+async function oneTooMany(w, t) {
+  // Where controllers exclude each other there is no line.
+  const local = await Local.start(t, { coverage: w.local.coverage, flags: ['--concurrent'] });
+  const { id } = await local.bctrl.runtimes.create({});
+  await local.bctrl.runtimes.start(id);
   const stagehandAction = { selector: '#never', description: 'what is not there', method: 'click' };
-  const ask = () => w.bctrl.runtimes.invocations.create(id, { action: 'act', stagehandAction, timeoutSeconds: 60 });
+  const fields = { action: 'act', stagehandAction, timeoutSeconds: 60 };
+  const ask = () => local.bctrl.runtimes.invocations.create(id, fields);
   const asks = async () => {
     for (let n = 0; n < LINE; ++n) await ask();
     return ask();
   };
-  return asks().finally(() => w.bctrl.runtimes.stop(id));
+  return asks().finally(() => local.stop());
 }
 
 /** A second runtime of a subaccount that may have one. */

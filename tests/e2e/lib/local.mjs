@@ -14,11 +14,13 @@ export class Local {
   /** `state` is a folder to keep; none: in memory. */
   static async start(
     t,
-    { sandbox = new Sandbox(t), state, coverage = new Coverage(), logLevel = 'trace', env = {} } = {},
+    { sandbox = new Sandbox(t), state, coverage = new Coverage(), logLevel = 'trace', flags = [], env = {} } = {},
   ) {
     sandbox.secrets.add(LOCAL_KEY, "the tests' key");
     const where = state ? ['--state', state] : ['--in-memory'];
-    const program = sandbox.start(BINARY, ['local', ...where, '--port', '0', '--log-level', logLevel], { env });
+    const program = sandbox.start(BINARY, ['local', ...where, '--port', '0', '--log-level', logLevel, ...flags], {
+      env,
+    });
     const origin = await Promise.race([
       eventually(() => program.stdout.match(/BCTRL_BASE_URL=(\S+)\/v1/)?.[1] ?? assert.fail('no address yet'), {
         every: 10,
