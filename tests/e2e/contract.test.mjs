@@ -2,13 +2,31 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { conflicts } from './contract/conflicts.mjs';
 import { levels } from './contract/levels.mjs';
-import { brokenBody, faulted, fromAPage, unknownIds, withoutKey } from './contract/refusals.mjs';
+import { brokenBody, faulted, fromAPage, notTheirs, unknownIds, withoutKey } from './contract/refusals.mjs';
 import { reasonAgainst, strayReasons } from './contract/unreachable.mjs';
-import { World, samples } from './contract/world.mjs';
+import { World, argumentsOf, methodOf, samples } from './contract/world.mjs';
 import { operation, operations } from './lib/contract.mjs';
 import { ApiError } from './lib/sdk.mjs';
 
 const ids = Object.keys(samples);
+
+/** Compares a list with its pages of one; without the sample's filters, so that there are some. */
+async function walked(w, id) {
+  const { pathParameters } = operation(id);
+  const values = (await argumentsOf(id, w)).slice(0, pathParameters.length);
+  const list = methodOf(w.bctrl, id);
+  const whole = await list(...values, { limit: 30 });
+  const seen = [];
+  let cursor;
+  do {
+    const page = await list(...values, { limit: 1, cursor });
+    assert.ok(page.data.length <= 1, `${page.data.length} for a limit of 1`);
+    seen.push(...page.data);
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined && seen.length < whole.data.length);
+  const idOf = (one) => one.id ?? one.key ?? one.subaccountId;
+  assert.deepEqual(seen.map(idOf), whole.data.map(idOf));
+}
 
 test('the contract has 108 operations, and each has a sample and a level', () => {
   assert.equal(operations.size, 108);
@@ -43,6 +61,17 @@ test('every operation answers as the contract says', async (t) => {
   await t.test('404 for an id that is none', async (t) => {
     const named = ids.filter((id) => operation(id).pathParameters.length > 0 && !reasonAgainst(id, 404));
     for (const id of named) await t.test(id, () => unknownIds(w, id));
+  });
+
+  await t.test("404 for what is another account's", async (t) => {
+    const named = ids.filter((id) => operation(id).pathParameters.length > 0 && !reasonAgainst(id, 404));
+    for (const id of named) await t.test(id, () => notTheirs(w, id));
+  });
+
+  await t.test('a list walked one by one is the list', async (t) => {
+    const takes = (id, name) => operation(id).query.some((one) => one.name === name);
+    for (const id of ids.filter((one) => one.endsWith('.list') && takes(one, 'cursor') && takes(one, 'limit')))
+      await t.test(id, () => walked(w, id));
   });
 
   await t.test('400 for a body that is none', async (t) => {

@@ -78,6 +78,21 @@ export async function unknownIds(w, id) {
   }
 }
 
+// Whatever it is about: these are the organization's to do.
+const MANAGING = ['subaccounts.update', 'subaccounts.archive'];
+
+/** 404 for what is somebody else's: a subaccount asks for things of the organization. */
+export async function notTheirs(w, id) {
+  const { ids, fields } = samples[id];
+  const sent = fields && (await fields(w));
+  const body = await encoded(id, sent);
+  w.stranger ??= await w.bctrl.subaccounts.create({ name: 'Stranger' });
+  const headers = { ...body.headers, 'bctrl-subaccount-id': w.stranger.id };
+  const target = targetOf(id, await ids(w), sent);
+  const [status, code] = MANAGING.includes(id) ? [403, /^auth\.forbidden$/] : [404, /^(?!request\.).*not_found$/];
+  await refused(w, id, status, code, target, { ...body, headers });
+}
+
 /** 400 for a body that is none at all. */
 export async function brokenBody(w, id) {
   const { ids = () => [] } = samples[id];
