@@ -5,7 +5,8 @@ import { levels } from './contract/levels.mjs';
 import { brokenBody, faulted, fromAPage, notTheirs, unknownIds, withoutKey } from './contract/refusals.mjs';
 import { reasonAgainst, strayReasons } from './contract/unreachable.mjs';
 import { World, argumentsOf, methodOf, samples } from './contract/world.mjs';
-import { operation, operations } from './lib/contract.mjs';
+import { operation, operations, resolve } from './lib/contract.mjs';
+import { eventually } from './lib/eventually.mjs';
 import { ApiError } from './lib/sdk.mjs';
 
 const ids = Object.keys(samples);
@@ -26,6 +27,34 @@ async function walked(w, id) {
   } while (cursor !== undefined && seen.length < whole.data.length);
   const idOf = (one) => one.id ?? one.key ?? one.subaccountId;
   assert.deepEqual(seen.map(idOf), whole.data.map(idOf));
+}
+
+/** The queries of a list that name a member of its items and list its values: [name, values]. */
+function filtersOf(id) {
+  const { query, responses } = operation(id);
+  const { data } = resolve(responses[200].content['application/json'].schema).properties;
+  const item = resolve(resolve(data).items);
+  const members = [item, ...(item.oneOf ?? item.anyOf ?? item.allOf ?? []).map(resolve)];
+  return query.flatMap(({ name, schema }) => {
+    const node = resolve(schema);
+    const values = node.type === 'boolean' ? [true, false] : (resolve(node.items ?? {}).enum ?? node.enum);
+    return values && members.some(({ properties }) => properties?.[name]) ? [[name, values]] : [];
+  });
+}
+
+/** Each value of a filter gives what has it, and all values together give everything. */
+async function filtered(w, id, name, choices) {
+  const values = (await argumentsOf(id, w)).slice(0, operation(id).pathParameters.length);
+  const list = async (fields) => (await methodOf(w.bctrl, id)(...values, { limit: 100, ...fields })).data;
+  const listed = [];
+  for (const choice of choices) {
+    const some = await list({ [name]: choice });
+    assert.deepEqual(new Set(some.map((one) => one[name])), new Set(some.length ? [choice] : []));
+    listed.push(...some);
+  }
+  const idOf = (one) => one.id ?? one.key;
+  const whole = await list();
+  assert.deepEqual(listed.map(idOf).sort(), whole.filter((one) => one[name] !== undefined).map(idOf).sort());
 }
 
 test('the contract has 108 operations, and each has a sample and a level', () => {
@@ -72,6 +101,13 @@ test('every operation answers as the contract says', async (t) => {
     const takes = (id, name) => operation(id).query.some((one) => one.name === name);
     for (const id of ids.filter((one) => one.endsWith('.list') && takes(one, 'cursor') && takes(one, 'limit')))
       await t.test(id, () => walked(w, id));
+  });
+
+  await t.test('a filter gives what it names', async (t) => {
+    for (const id of ids.filter((one) => one.endsWith('.list')))
+      for (const [name, values] of filtersOf(id))
+        // Once more when something happened in between: a run is under way.
+        await t.test(`${id} ${name}`, () => eventually(() => filtered(w, id, name, values)));
   });
 
   await t.test('400 for a body that is none', async (t) => {
