@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { packExtension } from './contract/crx.mjs';
 import { serveOutside } from './contract/outside.mjs';
+import { operations } from './lib/contract.mjs';
 import { Local } from './lib/local.mjs';
 import { servePages } from './lib/pages.mjs';
 import { ApiError, upload } from './lib/sdk.mjs';
@@ -134,7 +135,19 @@ test('the platform groups', async (t) => {
     const refused = await refusal(bctrl.proxies.create({ type: 'managed-static', poolId: 'p1' }));
     assert.deepEqual([refused.status, refused.code], [403, 'local.unsupported']);
     assert.deepEqual((await bctrl.proxies.pools.list()).data, []);
+    const user = await bctrl.runtimes.create({ config: { proxy: made.id } });
+    assert.equal(user.config.proxy.id, made.id);
+    assert.ok(!JSON.stringify(user).includes(password));
+    await bctrl.runtimes.delete(user.id);
     await bctrl.proxies.delete(made.id);
+  });
+
+  await t.test('proxies: a runtime whose proxy cannot be had never goes out without one', async () => {
+    const start = async (proxy) => bctrl.runtimes.start((await bctrl.runtimes.create({ config: { proxy } })).id);
+    const managed = await refusal(start({ type: 'managed-rotating', pool: 'pool1', country: 'DE' }));
+    assert.deepEqual([managed.status, managed.code], [403, 'local.unsupported']);
+    assert.ok([403, 404].includes((await refusal(start({ id: 'no-such-proxy', pool: 'pool1' }))).status));
+    assert.equal((await refusal(start('no-such-proxy'))).code, 'proxy.not_found');
   });
 
   await t.test('browser extensions: uploaded, loaded into a page, in use', async () => {
@@ -190,6 +203,10 @@ test('the platform groups', async (t) => {
     assert.equal(overview.type, 'overview');
     const topic = await bctrl.help({ topic: 'runtimes.start' });
     assert.deepEqual([topic.type, topic.api.path], ['topic', '/v1/runtimes/{runtimeId}/start']);
+    for (const { id, method, path } of operations.values()) {
+      const { api } = await bctrl.help({ topic: id });
+      assert.deepEqual([api.method, api.path], [method, path], id);
+    }
   });
 
   await t.test('notification recipients', async () => {
