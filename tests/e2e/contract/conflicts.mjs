@@ -11,11 +11,10 @@ const LINE = 100; // so many invocations may wait for a runtime
 /** A fresh runtime in the world's space; stopped. */
 const stopped = (w) => w.bctrl.runtimes.create({ name: `Idle ${w.next()}`, spaceId: w.space.id });
 
+/** The run that the sample of runtimes.stop has ended. */
 async function endedRun(w) {
-  const { id } = await stopped(w);
-  const { runId } = await w.bctrl.runtimes.start(id);
-  await w.bctrl.runtimes.stop(id);
-  return runId;
+  const { data } = await w.bctrl.runs.list({ status: ['stopped'] });
+  return data[0].id;
 }
 
 async function twice(key, first, second) {
@@ -41,19 +40,17 @@ async function oneTooMany(w, t) {
   const fields = { action: 'act', stagehandAction, timeoutSeconds: 60 };
   const ask = () => local.bctrl.runtimes.invocations.create(id, fields);
   const asks = async () => {
-    for (let n = 0; n < LINE; ++n) await ask();
+    await Promise.all(Array.from({ length: LINE }, ask));
     return ask();
   };
   return asks().finally(() => local.stop());
 }
 
-/** A second runtime of a subaccount that may have one. */
+/** A runtime of a subaccount that may have none; see sdk_groups for one that may have some. */
 async function startBeyondLimit(w) {
-  const { id } = await w.bctrl.subaccounts.create({ name: 'Limited', limits: { maxActiveRuns: 1 } });
+  const { id } = await w.bctrl.subaccounts.create({ name: 'Limited', limits: { maxActiveRuns: 0 } });
   const theirs = w.bctrl.with({ subaccountId: id });
-  const [first, second] = [await theirs.runtimes.create({}), await theirs.runtimes.create({})];
-  await theirs.runtimes.start(first.id);
-  return theirs.runtimes.start(second.id).finally(() => theirs.runtimes.stop(first.id));
+  return theirs.runtimes.start((await theirs.runtimes.create({})).id);
 }
 
 const recipient = (w) => ({ type: 'email', value: `same-${w.next()}@example.com` });
@@ -91,11 +88,10 @@ export const conflicts = [
     409,
     'idempotency.mismatch',
     async (w) => {
-      const [one, other] = [await stopped(w), await stopped(w)];
-      const started = w.next();
+      const other = await stopped(w);
       return twice(
-        `start-${started}`,
-        (o) => w.bctrl.runtimes.start(one.id, {}, o).finally(() => w.bctrl.runtimes.stop(one.id)),
+        `start-${w.next()}`,
+        (o) => w.bctrl.runtimes.start(w.live.id, {}, o),
         (o) => w.bctrl.runtimes.start(other.id, {}, o),
       );
     },
