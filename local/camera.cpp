@@ -9,10 +9,9 @@
 namespace bridge::local {
 namespace {
 
-// Chromium paints the next picture only when this one has been acknowledged.
+// How long a picture keeps its place among the three that may be on their way.
 constexpr auto kBetween = 400ms;
-constexpr int kQuality = 50;
-constexpr int kSideMax = 1280;
+constexpr Screencast::Wish kWish{50, 1280};
 
 }  // namespace
 
@@ -40,7 +39,8 @@ awaitable<void> Camera::serve(net::Url devtools) {
 }
 
 bool Camera::wants(std::string_view method) {
-  return method == "Page.screencastFrame" || method == "Target.targetCreated";
+  return method == "Page.screencastFrame" || method == "Target.targetCreated" ||
+         method == "Target.detachedFromTarget";
 }
 
 void Camera::on_event(CdpEvent const& event) {
@@ -50,9 +50,15 @@ void Camera::on_event(CdpEvent const& event) {
       tasks_.spawn("aim", aim_at(target.value("targetId", "")));
     return;
   }
+  if (event.method == "Target.detachedFromTarget") {
+    casts_.erase(event.params.value("sessionId", ""));
+    return;
+  }
+  auto const cast = casts_.find(event.session);
+  if (cast == casts_.end()) return;
+  cast->second.came(event.params);
   keep(event.params.at("data").get_ref<std::string const&>());
-  tasks_.spawn("go on",
-               go_on(std::string(event.session), event.params.value("sessionId", std::int64_t{0})));
+  tasks_.spawn("go on", go_on(std::string(event.session)));
 }
 
 awaitable<void> Camera::aim_at(std::string target) {
@@ -60,17 +66,13 @@ awaitable<void> Camera::aim_at(std::string target) {
   auto const attached = co_await cdp_.call("Target.attachToTarget", attach);
   if (!attached) co_return;  // it has gone already
   auto const session = attached->value("sessionId", "");
-  Json const none = Json::object();
-  cdp_.post("Page.enable", none, session);
-  Json const wish{
-      {"format", "jpeg"}, {"quality", kQuality}, {"maxWidth", kSideMax}, {"maxHeight", kSideMax}};
-  cdp_.post("Page.startScreencast", wish, session);
+  casts_.try_emplace(session, cdp_, session, kWish);
 }
 
-awaitable<void> Camera::go_on(std::string session, std::int64_t number) {
+awaitable<void> Camera::go_on(std::string session) {
   bool const whole = co_await net::sleep_for(kBetween);
-  Json const ack{{"sessionId", number}};
-  if (whole) cdp_.post("Page.screencastFrameAck", ack, session);
+  auto const cast = casts_.find(session);
+  if (whole && cast != casts_.end()) cast->second.acknowledge();
 }
 
 void Camera::keep(std::string_view base64) {

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/log.hpp"
 #include "local/cdp_connection.hpp"
 #include "local/frame_file.hpp"
+#include "local/screencast.hpp"
 #include "local/timestamp.hpp"
 
 namespace bridge::local {
@@ -25,7 +27,7 @@ class Camera final : private CdpListener {
   [[nodiscard]] bool wants(std::string_view method) override;
   void on_event(CdpEvent const& event) override;
   awaitable<void> aim_at(std::string target);
-  awaitable<void> go_on(std::string session, std::int64_t number);
+  awaitable<void> go_on(std::string session);
   void keep(std::string_view base64);
 
   Log log_{"local"};
@@ -34,6 +36,7 @@ class Camera final : private CdpListener {
   std::string last_;  // the picture that was kept last
   bool full_ = false;
   CdpConnection cdp_;
+  std::map<std::string, Screencast, std::less<>> casts_;  // by session
   net::Tasks tasks_;
 };
 

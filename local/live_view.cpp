@@ -11,8 +11,7 @@ namespace bridge::local {
 namespace {
 
 constexpr auto kGrace = 2s;
-constexpr int kQuality = 60;
-constexpr int kSideMax = 1600;
+constexpr Screencast::Wish kWish{60, 1600};
 constexpr auto kEndOfRun = 1001;
 constexpr auto kEndOfLease = 1008;
 
@@ -84,8 +83,8 @@ void LiveView::on_event(CdpEvent const& event) {
     stale_.notify();
     return;
   }
-  if (event.session != session_) return;
-  undrawn_ = event.params.value("sessionId", std::int64_t{0});
+  if (!cast_ || event.session != session_) return;
+  cast_->came(event.params);
   send_frame(event.params);
 }
 
@@ -137,7 +136,7 @@ awaitable<void> LiveView::show(std::string target) {
     cdp_.post("Target.detachFromTarget", gone);
   }
   session_.clear();
-  undrawn_.reset();
+  cast_.reset();
   shown_ = target;
   if (target.empty()) co_return;
   if (held_) {
@@ -153,11 +152,7 @@ awaitable<void> LiveView::show(std::string target) {
     co_return;
   }
   session_ = attached->value("sessionId", "");
-  Json const none = Json::object();
-  cdp_.post("Page.enable", none, session_);
-  Json const wish{
-      {"format", "jpeg"}, {"quality", kQuality}, {"maxWidth", kSideMax}, {"maxHeight", kSideMax}};
-  cdp_.post("Page.startScreencast", wish, session_);
+  cast_.emplace(cdp_, session_, kWish);
   tasks_.spawn("picture", take_picture(session_));
 }
 
@@ -167,9 +162,9 @@ awaitable<void> LiveView::take_picture(std::string session) {
   auto const metrics = co_await cdp_.call("Page.getLayoutMetrics", none, session);
   if (!metrics || !metrics->contains("cssLayoutViewport")) co_return;
   auto const& viewport = metrics->at("cssLayoutViewport");
-  Json const wish{{"format", "jpeg"}, {"quality", kQuality}};
+  Json const wish{{"format", "jpeg"}, {"quality", kWish.quality}};
   auto const taken = co_await cdp_.call("Page.captureScreenshot", wish, session);
-  if (!taken || session != session_ || undrawn_) co_return;
+  if (!taken || session != session_ || !cast_ || cast_->waiting() > 0) co_return;
   Json frame{{"data", taken->value("data", "")}};
   frame["metadata"] = Json{{"deviceWidth", viewport.value("clientWidth", 0.0)},
                            {"deviceHeight", viewport.value("clientHeight", 0.0)}};
@@ -184,11 +179,7 @@ void LiveView::on_message(net::WsOpcode, std::span<char> payload) {
 void LiveView::obey(Json const& message) {
   auto const type = text_of(message, "type");
   if (type == "drawn") {
-    if (undrawn_) {
-      Json const ack{{"sessionId", *undrawn_}};
-      undrawn_.reset();
-      cdp_.post("Page.screencastFrameAck", ack, session_);
-    }
+    if (cast_) cast_->acknowledge();
   } else if (type == "show") {
     wanted_ = text_of(message, "page");
     stale_.notify();

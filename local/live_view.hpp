@@ -8,6 +8,7 @@
 #include "base/ids.hpp"
 #include "local/cdp_connection.hpp"
 #include "local/runtimes.hpp"
+#include "local/screencast.hpp"
 #include "local/view_leases.hpp"
 #include "net/tasks.hpp"
 #include "net/ws_stream.hpp"
@@ -20,7 +21,7 @@ namespace bridge::local {
 ///
 /// It says frame {data, width, height, top}, pages {pages, shown}, control {held, holder?, since?};
 /// it hears drawn, show {page}, take, release, back, forward, new, close {page} and what
-/// viewer_input.hpp lists. A picture is sent when the one before it has been drawn.
+/// viewer_input.hpp lists. No more than three pictures are under way to it.
 class LiveView final : private CdpListener, private net::WsReceiver {
  public:
   LiveView(net::Loop& loop, Runtimes& runtimes, RuntimeId runtime, ViewLease lease,
@@ -71,11 +72,10 @@ class LiveView final : private CdpListener, private net::WsReceiver {
   net::Signal stale_;  // another page is to be shown, or there are other pages
   net::Tasks tasks_;
   std::vector<Target> pages_;
-  std::string wanted_;   // target; empty: the one in front
-  std::string shown_;    // target
-  std::string session_;  // of the one that is shown
-  std::optional<std::int64_t>
-      undrawn_;                      // the picture that Chromium waits for, while it is not drawn
+  std::string wanted_;               // target; empty: the one in front
+  std::string shown_;                // target
+  std::string session_;              // of the one that is shown
+  std::optional<Screencast> cast_;   // its pictures
   std::optional<Lock::Lease> held_;  // it drives
 };
 
