@@ -22,6 +22,7 @@ struct InvocationRequest {
   PageChoice page;
   std::optional<ElementAction> element;  ///< an act that says exactly what to do
   std::optional<std::chrono::seconds> limit;
+  Clock::time_point deadline = Clock::time_point::max();  ///< then it is ended, whatever it does
 };
 
 /// 400 that names the field for what the contract's schema cannot say.

@@ -1,5 +1,6 @@
 #include "local/invocation_work.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "local/agent.hpp"
@@ -9,6 +10,15 @@ namespace {
 
 // How long an element may take to become ready when the caller sets no limit of his own.
 constexpr Duration kPatience = 10s;
+
+// An element is waited for until shortly before the end, however late the work began: what was in
+// its way tells more than "timed out".
+Duration patience_for(InvocationRequest const& request) {
+  auto const left = request.deadline - Clock::now();
+  if (!request.limit) return std::min<Duration>(left, kPatience);
+  auto const last_words = std::clamp<Duration>(Duration(*request.limit) / 5, 200ms, 2s);
+  return left - last_words;
+}
 
 InvocationEnd lost(Error const& error, std::string_view code) {
   if (error.is(Errc::end_of_stream))
@@ -43,9 +53,7 @@ awaitable<InvocationEnd> InvocationWork::operator()(BrowserPage& page, RuntimeId
 
 awaitable<InvocationEnd> InvocationWork::act(BrowserPage& page, InvocationRequest const& request) {
   auto action = *request.element;
-  // A little less than all of its time: "covered" tells more than "timed out".
-  Duration const patience = request.limit ? Duration(*request.limit) * 9 / 10 : kPatience;
-  auto const obstacle = co_await perform(page, action, patience);
+  auto const obstacle = co_await perform(page, action, patience_for(request));
   if (!obstacle) co_return lost(obstacle.error(), "stagehand_failed");
   if (*obstacle)
     co_return InvocationEnd::failure("stagehand_failed", (*obstacle)->message + ".",

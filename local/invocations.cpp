@@ -75,7 +75,9 @@ struct Invocations::Job {
         runtime(std::move(runtime_)),
         request(std::move(request_)),
         cancel(loop.executor()),
-        deadline(loop.executor(), request.limit.value_or(kLimitDefault)) {}
+        deadline(loop.executor(), request.limit.value_or(kLimitDefault)) {
+    request.deadline = deadline.expiry();
+  }
 
   Document document;
   RunId run;

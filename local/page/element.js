@@ -25,6 +25,10 @@
   parent(element) {
     return element.assignedSlot || element.parentElement || element.getRootNode().host || null;
   },
+  // What is filled in, chosen or checked when a label is named: the control it is for.
+  control(element) {
+    return (element && element.localName === 'label' && element.control) || element;
+  },
   // What is on top at a point, shadow roots looked into.
   topmost(x, y) {
     let hit = document.elementFromPoint(x, y);
@@ -66,14 +70,15 @@
     }
     if (!element) return { problem: 'element_not_found', message: 'no element matches the selector' };
     if (element.nodeType !== Node.ELEMENT_NODE) element = element.parentElement;
-    const name = this.name(element);
     const wants = (need) => needs.includes(need);
+    if (wants('editable')) element = this.control(element);
+    const name = this.name(element);
     if (!wants('visible')) return { ok: true, name, x: 0, y: 0 };
     let box = element.getBoundingClientRect();
     const style = getComputedStyle(element);
     if (box.width === 0 || box.height === 0 || style.visibility !== 'visible')
       return { problem: 'element_not_visible', message: `${name} is not visible` };
-    if (wants('enabled') && !this.enabled(element))
+    if (wants('enabled') && !(this.enabled(element) && this.enabled(this.control(element))))
       return { problem: 'element_disabled', message: `${name} is disabled` };
     if (wants('editable') && !this.editable(element))
       return { problem: 'element_not_editable', message: `${name} takes no text` };
@@ -110,7 +115,7 @@
     };
   },
   focus(selector) {
-    const element = this.find(selector);
+    const element = this.control(this.find(selector));
     if (!element) return { problem: 'element_not_found' };
     element.focus();
     const owner = element.getRootNode();
@@ -122,7 +127,7 @@
   selectText(selector, value) {
     const focused = this.focus(selector);
     if (!focused.ok) return focused;
-    const element = this.find(selector);
+    const element = this.control(this.find(selector));
     const direct = ['color', 'date', 'datetime-local', 'month', 'range', 'time', 'week'];
     if (element.localName === 'input' && direct.includes(element.type)) {
       element.value = value;
@@ -141,7 +146,7 @@
   },
   // Chooses options by value or label, as a person would.
   choose(selector, wanted) {
-    const element = this.find(selector);
+    const element = this.control(this.find(selector));
     if (!element || element.localName !== 'select')
       return { problem: 'element_not_select', message: 'the element is no <select>' };
     const chosen = [];
@@ -159,7 +164,7 @@
     return { ok: true, values: chosen.map((option) => option.value) };
   },
   checked(selector) {
-    const element = this.find(selector);
+    const element = this.control(this.find(selector));
     if (!element) return { problem: 'element_not_found' };
     if (element.localName === 'input' && ['checkbox', 'radio'].includes(element.type))
       return { ok: true, checked: element.checked };
@@ -197,12 +202,17 @@
     const root = within ? this.find(within) : document.body;
     if (!root) return null;
     const kinds = 'a[href],button,input:not([type=hidden]),select,textarea,summary,label,[role=button],[role=link],[role=checkbox],[role=tab],[role=menuitem],[role=option],[contenteditable=""],[contenteditable=true],[onclick],[tabindex]';
+    const seen = (element) => {
+      const box = element.getBoundingClientRect();
+      return box.width > 0 && box.height > 0 && getComputedStyle(element).visibility === 'visible';
+    };
     const elements = [];
     for (const element of [root, ...root.querySelectorAll('*')]) {
       if (elements.length === most) break;
-      if (!element.matches(kinds)) continue;
-      const box = element.getBoundingClientRect();
-      if (box.width === 0 || box.height === 0 || getComputedStyle(element).visibility !== 'visible') continue;
+      if (!element.matches(kinds) || !seen(element)) continue;
+      // A label has the words of its control, which is the one to act on, unless there is none to be seen.
+      const control = this.control(element);
+      if (control !== element && seen(control)) continue;
       const label = element.getAttribute('aria-label') || element.labels?.[0]?.innerText || element.innerText || element.placeholder || element.name || element.title || '';
       const item = {
         selector: this.pathOf(element),

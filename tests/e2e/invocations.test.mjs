@@ -10,15 +10,16 @@ import { Runtime } from './lib/runtime.mjs';
 // What a runtime is asked to do over the API, done in a real Chromium.
 
 const FORM = `<!doctype html><meta charset="utf-8"><title>Form</title>
-<style>body { margin: 0; height: 3000px } #moving { position: absolute; animation: slide .4s } @keyframes slide { from { left: 300px } }</style>
+<style>body { margin: 0; height: 3000px } #moving { position: relative } #moving.sliding { animation: slide 1.5s linear } @keyframes slide { from { left: 300px } to { left: 0 } }</style>
 <button id="count" onclick="this.textContent = Number(this.textContent) + 1" ondblclick="doubled = true">0</button>
 <button id="off" disabled>off</button>
 <input id="full" value="old" oninput="typed = event.isTrusted">
+<label id="named">Name <input id="name"></label><label id="news"><input id="mail" type="checkbox" style="position: absolute; opacity: 0">News</label>
 <input id="agree" type="checkbox"><input id="day" type="date">
 <select id="size"><option value="s">Small</option><option value="l">Large</option></select>
 <textarea id="note"></textarea>
 <div style="position: relative; width: 90px; height: 30px"><button id="under">under</button><div id="over" style="position: absolute; inset: 0"></div></div>
-<button id="moving" onclick="moved = event.isTrusted">catch me</button>
+<button id="moving" onclick="moved = event.isTrusted && this.getAnimations().length === 0">catch me</button>
 <div id="host"></div><iframe id="pay" src="/inner"></iframe>
 <p id="far" style="position: absolute; top: 2500px" onmouseenter="reached = true">far</p>
 <script>
@@ -57,8 +58,9 @@ test('exact actions and plain extracts are done by trusted input, without a mode
     assert.equal(await runtime.look('count.textContent'), '2');
     await works('doubleClick', '#count');
     assert.equal(await runtime.look('doubled'), true);
+    await runtime.look('moving.className = "sliding"');
     await works('click', '#moving');
-    assert.equal(await runtime.look('moved'), true);
+    assert.equal(await runtime.look('moved'), true, 'it has come to rest');
     await works('hover', '#far');
     assert.equal(await runtime.look('reached'), true, 'it is scrolled to');
   });
@@ -86,6 +88,10 @@ test('exact actions and plain extracts are done by trusted input, without a mode
     assert.equal(await runtime.look('agree.checked'), true);
     await works('uncheck', '#agree');
     assert.equal(await runtime.look('agree.checked'), false);
+    await works('fill', '#named', 'Grace');
+    assert.equal(await runtime.look('document.getElementById("name").value'), 'Grace', 'a label stands for its field');
+    await works('check', '#news');
+    assert.equal(await runtime.look('mail.checked'), true);
   });
 
   await t.test('shadow roots and frames', async () => {

@@ -132,6 +132,23 @@ TEST_CASE("invocations: an element that never gets ready fails with what stands 
   });
 }
 
+TEST_CASE("invocations: what has waited in line says what is in its way before its time is over") {
+  local::BackendOptions options;
+  options.concurrent = true;
+  with_jobs(options, [](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.asks["inspect"] = json{{"problem", "element_covered"}, {"message", "<div> covers <a>"}};
+    auto body = json::parse(kClick);
+    body["timeoutSeconds"] = 2;
+    auto const first = co_await jobs.create(body.dump());
+    auto const second = co_await jobs.create(body.dump());
+    auto const one = co_await jobs.wait(first);
+    CHECK(one.at("status") == "failed");
+    auto const other = co_await jobs.wait(second);
+    CHECK(other.at("status") == "failed");
+    CHECK(other.at("error").at("details").at("reason") == "element_covered");
+  });
+}
+
 TEST_CASE("invocations: what needs a model or a solver fails and says so") {
   with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
     for (auto const* const body : {R"({"action":"act","instruction":"buy it"})",
