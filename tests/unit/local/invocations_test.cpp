@@ -138,7 +138,7 @@ TEST_CASE("invocations: what has waited in line says what is in its way before i
   with_jobs(options, [](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
     page.asks["inspect"] = json{{"problem", "element_covered"}, {"message", "<div> covers <a>"}};
     auto body = json::parse(kClick);
-    body["timeoutSeconds"] = 2;
+    body["timeoutSeconds"] = 5;
     auto const first = co_await jobs.create(body.dump());
     auto const second = co_await jobs.create(body.dump());
     auto const one = co_await jobs.wait(first);
