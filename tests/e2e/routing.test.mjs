@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Cdp } from './lib/cdp.mjs';
-import { Daemon } from './lib/daemon.mjs';
+import { Chromium } from './lib/chromium.mjs';
+import { CONFIG, Daemon } from './lib/daemon.mjs';
 import { eventually, soon } from './lib/eventually.mjs';
 import { serveTargets } from './lib/site.mjs';
 import { Tree } from './lib/tree.mjs';
@@ -20,14 +21,17 @@ async function openPage(cdp, url, browserContextId = undefined) {
   return { targetId, sessionId };
 }
 
-async function start(t) {
-  const daemon = await Daemon.start(t);
+async function start(t, upstream) {
+  const config = upstream ? CONFIG.replace('runtime: {name: main}', `upstream: "${upstream}"`) : CONFIG;
+  const daemon = await Daemon.start(t, { config });
   return { daemon, connect: () => Cdp.connect(daemon.ws) };
 }
 
 test('each client has its own sessions of every kind of target, and commands go where they belong', async (t) => {
   const site = await serveTargets(t);
-  const { daemon, connect } = await start(t);
+  // The local backend watches its own browsers' pages; in this one only the bridge's clients attach to anything.
+  const chromium = await Chromium.start(t);
+  const { daemon, connect } = await start(t, chromium.ws);
   const clients = await Promise.all([connect(), connect()]);
   const grow = async (cdp, mark) => {
     const { targetId } = await cdp.send('Target.createTarget', { url: 'about:blank', forTab: true });
@@ -90,6 +94,7 @@ test('each client has its own sessions of every kind of target, and commands go 
     await cdp.close();
   });
   await daemon.stop();
+  await chromium.kill();
 });
 
 test('shared and service workers have sessions like any other target', async (t) => {
