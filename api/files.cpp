@@ -9,6 +9,9 @@
 namespace bridge::api {
 namespace {
 
+// What a double holds exactly; a server that claims more gets no more.
+constexpr double kSizeMax = 9'007'199'254'740'992.0;
+
 StoredFile to_file(Json const& from) {
   StoredFile file;
   file.id = text(from, "id");
@@ -16,7 +19,8 @@ StoredFile to_file(Json const& from) {
   file.name = text(from, "name");
   file.path = text(from, "path");
   file.content_type = text(from, "contentType");
-  file.size = static_cast<std::uint64_t>(std::max(0.0, number(from, "sizeBytes").value_or(0)));
+  auto const size = number(from, "sizeBytes").value_or(0);
+  file.size = static_cast<std::uint64_t>(std::clamp(size, 0.0, kSizeMax));
   file.source = text(from, "source");
   file.created_at = text(from, "createdAt");
   file.run = RunId{text(from, "runId")};

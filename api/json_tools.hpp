@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <initializer_list>
 #include <nlohmann/json_fwd.hpp>
@@ -12,7 +13,7 @@
 
 namespace bridge::api {
 
-// What the readers and writers of the contract's JSON share; for `api/*json.cpp` only.
+// What the readers and writers of the contract's JSON share; for the .cpp of this folder only.
 
 // Ordered, so that free-form JSON comes out as its author wrote it.
 using Json = nlohmann::ordered_json;
@@ -77,8 +78,10 @@ auto read_wait(Json const& json, char const* what, To to, std::string_view ended
   Waited<decltype(to(json))> waited;
   waited.value = std::move(*value);
   waited.ended = text(json, "waitStatus") == ended;
+  constexpr double kRetryMax = 3600;  // seconds
   if (auto const seconds = number(json, "retryAfterSeconds"); seconds && *seconds >= 0)
-    waited.retry_after = std::chrono::milliseconds(static_cast<std::int64_t>(*seconds * 1000));
+    waited.retry_after =
+        std::chrono::milliseconds(static_cast<std::int64_t>(std::min(*seconds, kRetryMax) * 1000));
   return waited;
 }
 

@@ -218,3 +218,15 @@ TEST_CASE("files: they are found, removed, and moved to and from a workspace") {
   CHECK(bench.get(files.stage(kRuntime, "f_1")).value() == "in/a.txt");
   CHECK(bench.asked() == R"(POST /v1/runtimes/rt%2F1/files/stage {"fileId":"f_1"})");
 }
+
+TEST_CASE("resources: numbers beyond any sense are cut, not cast") {
+  Bench bench;
+  Files files(bench.rest);
+  bench.server.json(200, R"({"id":"f","sizeBytes":1e300})");
+  CHECK(bench.get(files.get("f"))->size == 9'007'199'254'740'992U);
+  bench.server.json(200, R"({"id":"f","sizeBytes":-1})");
+  CHECK(bench.get(files.get("f"))->size == 0);
+  Invocations invocations(bench.rest);
+  bench.server.json(200, R"({"id":"i","waitStatus":"timeout","retryAfterSeconds":1e300})");
+  CHECK(bench.get(invocations.wait(kRuntime, InvocationId("i"), 1s))->retry_after == 3600s);
+}
