@@ -1,34 +1,11 @@
-#include <arpa/inet.h>
-
-#include <algorithm>
 #include <string>
 
 #include "net/authority.hpp"
 #include "net/url.hpp"
 #include "tests/fuzz/checks.hpp"
+#include "tests/fuzz/names.hpp"
 
 namespace bridge::fuzz {
-namespace {
-
-bool is_localhost(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  });
-  if (name.ends_with('.')) name.pop_back();
-  return name == "localhost" || (name.size() > 10 && name.ends_with(".localhost"));
-}
-
-/// What nobody else can have pointed at this machine: a number of some form, or localhost.
-bool names_this_machine(std::string const& host) {
-  in6_addr ignored6{};
-  in_addr ignored4{};
-  auto const plain = host.substr(0, host.find('%'));
-  auto const name = host.ends_with('.') ? host.substr(0, host.size() - 1) : host;
-  return is_localhost(host) || ::inet_pton(AF_INET6, plain.c_str(), &ignored6) == 1 ||
-         ::inet_aton(name.c_str(), &ignored4) != 0;
-}
-
-}  // namespace
 
 void check_address(std::string_view bytes) {
   if (net::is_local_authority(bytes)) {

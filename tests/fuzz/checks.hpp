@@ -22,6 +22,8 @@ void check_mux(std::string_view bytes);
 void check_ws(std::string_view bytes);
 /// HTTP requests, cut anywhere, and what the handshake makes of them.
 void check_request(std::string_view bytes);
+/// What the guard lets in of a request: no foreign Host, no foreign Origin.
+void check_guard(std::string_view bytes);
 /// HTTP replies, cut anywhere.
 void check_reply(std::string_view bytes);
 /// Addresses and Host headers.

@@ -26,29 +26,38 @@ void run_corpus(std::string const& name, void (*check)(std::string_view)) {
 
 }  // namespace
 
-TEST_CASE("fuzz: what was once found interesting holds") {
-  SUBCASE("command") {
-    run_corpus("command", check_command);
-  }
-  SUBCASE("upstream") {
-    run_corpus("upstream", check_upstream);
-  }
-  SUBCASE("json") {
-    run_corpus("json", check_json);
-  }
-  SUBCASE("mux") {
-    run_corpus("mux", check_mux);
-  }
-  SUBCASE("ws") {
-    run_corpus("ws", check_ws);
-  }
-  SUBCASE("request") {
-    run_corpus("request", check_request);
-  }
-  SUBCASE("reply") {
-    run_corpus("reply", check_reply);
-  }
-  SUBCASE("address") {
-    run_corpus("address", check_address);
-  }
+TEST_CASE("fuzz: commands that were once found interesting hold") {
+  run_corpus("command", check_command);
+}
+
+TEST_CASE("fuzz: messages of the runtime that were once found interesting hold") {
+  run_corpus("upstream", check_upstream);
+}
+
+TEST_CASE("fuzz: texts that were once found interesting hold") {
+  run_corpus("json", check_json);
+}
+
+TEST_CASE("fuzz: scripts of clients that were once found interesting hold") {
+  run_corpus("mux", check_mux);
+}
+
+TEST_CASE("fuzz: WebSocket frames that were once found interesting hold") {
+  run_corpus("ws", check_ws);
+}
+
+TEST_CASE("fuzz: requests that were once found interesting hold") {
+  run_corpus("request", check_request);
+}
+
+TEST_CASE("fuzz: Host and Origin headers that were once found interesting hold") {
+  run_corpus("guard", check_guard);
+}
+
+TEST_CASE("fuzz: replies that were once found interesting hold") {
+  run_corpus("reply", check_reply);
+}
+
+TEST_CASE("fuzz: addresses that were once found interesting hold") {
+  run_corpus("address", check_address);
 }

@@ -21,22 +21,22 @@ bool nests_deeply(std::string_view text) {
   return most > kNestingJudged;
 }
 
-// Any \ud8xx to \udfxx counts: a pair costs us one text, a lone one would be a false alarm.
-bool has_surrogate(std::string_view text) {
-  for (std::size_t at = text.find("\\u"); at != std::string_view::npos;
-       at = text.find("\\u", at + 1)) {
-    auto const hex = text.substr(at + 2, 2);
-    if (hex.size() == 2 && (hex[0] == 'd' || hex[0] == 'D') && !(hex[1] >= '0' && hex[1] <= '7'))
-      return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 bool is_judged(std::string_view text) {
-  return net::is_utf8(text) && !nests_deeply(text) && !has_surrogate(text) &&
-         !text.starts_with("\xef\xbb\xbf") && text.find('\0') == std::string_view::npos;
+  return net::is_utf8(text) && !nests_deeply(text) && !text.starts_with("\xef\xbb\xbf") &&
+         text.find('\0') == std::string_view::npos;
+}
+
+std::string without_surrogates(std::string_view text) {
+  std::string out(text);
+  for (std::size_t at = out.find("\\u"); at != std::string::npos; at = out.find("\\u", at + 1)) {
+    auto const hex = out.substr(at + 2, 4);
+    bool const whole =
+        hex.size() == 4 && hex.find_first_not_of("0123456789abcdefABCDEF") == std::string::npos;
+    if (whole && (hex[0] == 'd' || hex[0] == 'D') && hex[1] >= '8') out.replace(at + 2, 4, "fffd");
+  }
+  return out;
 }
 
 std::optional<Document> parse(std::string_view text) {

@@ -19,9 +19,13 @@ struct Document {
 /// at all: see is_judged().
 std::optional<Document> parse(std::string_view text);
 
-/// False for what Chrome and we refuse on purpose and nlohmann takes (nesting; not judged well before the 300 that Chrome takes), or the
-/// other way round (a lone surrogate, bytes that are not UTF-8: those never pass the WebSocket).
+/// False for what Chrome and we refuse on purpose and nlohmann takes (nesting; not judged well before
+/// the 300 that Chrome takes), or the other way round (bytes that are not UTF-8: those never pass the
+/// WebSocket).
 bool is_judged(std::string_view text);
+
+/// nlohmann takes no lone surrogate, which Chrome and we do: U+FFFD for each half of a pair.
+std::string without_surrogates(std::string_view text);
 
 bool is_int32(nlohmann::json const& value);
 

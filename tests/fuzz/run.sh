@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=build/fuzz
 mkdir -p $build/findings
-[ $# -gt 0 ] || set -- command upstream json mux ws request reply address
+[ $# -gt 0 ] || set -- command upstream json mux ws request guard reply address
 for target; do
   mkdir -p "$build/corpus/$target"
   echo "fuzzing $target for ${FUZZ_SECONDS:=30} s"
