@@ -56,13 +56,14 @@ class Script final : private cdp::MuxOut {
     std::int32_t id = 0;
     std::uint64_t asker = 0;    // 0: the mux itself
     std::uint64_t joining = 0;  // whose root this asks for
+    std::string asked_as;       // the asker's own id
   };
 
   // ---- what the mux puts out ----
 
   void to_upstream(cdp::Spliced const& message) override {
-    auto const document = parse(message.text());
-    if (!document) return;  // a lone surrogate of a client
+    auto const document = parse(without_surrogates(message.text()));
+    if (!document) return;  // bytes of a client that no WebSocket would have let through
     auto const& sent = document->value;
     if (acting_ != 0) {
       require(sent.contains("sessionId"), "a client's command goes on a session");
@@ -71,7 +72,9 @@ class Script final : private cdp::MuxOut {
               "a command goes on a session of its sender");
       for (auto const* method : kForbidden) require(sent["method"] != method, "the policy");
     }
-    in_flight_.push_back({sent["id"].get<std::int32_t>(), acting_, joining_});
+    auto const id = sent["id"].get<std::int32_t>();
+    for (auto const& other : in_flight_) require(other.id != id, "an id is one command's");
+    in_flight_.push_back({id, acting_, joining_, acting_as_});
   }
 
   void to_client(ClientId who, cdp::Spliced const& message) override {
@@ -84,6 +87,8 @@ class Script final : private cdp::MuxOut {
     for (auto const* part : {"result", "params"})
       if (said.contains(part) && said[part].is_object() && said[part].contains("for"))
         require(said[part]["for"] == number, "it reaches the one it is for");
+    if (said.contains("result") && said["result"].contains("as"))
+      require(said["id"] == said["result"]["as"], "under the id that it was asked with");
     if (said.contains("sessionId") && !said.contains("error"))
       require(!roots_.contains(said["sessionId"].get<std::string>()), "a root has no name");
   }
@@ -155,8 +160,10 @@ class Script final : private cdp::MuxOut {
     auto const slot = in_.byte();
     std::string session;
     if (slot & 16U) session = ",\"sessionId\":" + cdp::encode_string(some_session());
-    from_client(slot % kSlots, fmt::format("{{\"id\":{},{}{}}}", in_.byte(),
+    acting_as_ = std::to_string(in_.byte());
+    from_client(slot % kSlots, fmt::format("{{\"id\":{},{}{}}}", acting_as_,
                                            kCommands.at(in_.byte() % kCommands.size()), session));
+    acting_as_.clear();
   }
 
   void from_client(std::size_t slot, std::string_view frame) {
@@ -180,7 +187,9 @@ class Script final : private cdp::MuxOut {
       roots_.insert(root);
       from_upstream(fmt::format(R"({{"id":{},"result":{{"sessionId":"{}"}}}})", asked.id, root));
     } else {
-      from_upstream(fmt::format(R"({{"id":{},"result":{{"for":{}}}}})", asked.id, asked.asker));
+      auto const as = asked.asked_as.empty() ? "" : ",\"as\":" + asked.asked_as;
+      from_upstream(
+          fmt::format(R"({{"id":{},"result":{{"for":{}{}}}}})", asked.id, asked.asker, as));
     }
   }
 
@@ -204,6 +213,8 @@ class Script final : private cdp::MuxOut {
   }
 
   void end() {
+    auto const list = mux_.discovery().list_json("localhost", true);
+    require(!is_judged(list) || parse(list), "the list of targets is JSON");
     if (is_lost_) {
       mux_.lose_upstream();
       require(mux_.pending() == 0, "a lost runtime owes nothing");
@@ -240,6 +251,7 @@ class Script final : private cdp::MuxOut {
   std::set<std::uint64_t> present_;
   std::uint64_t last_client_ = 0;
   std::uint64_t acting_ = 0;
+  std::string acting_as_;
   std::uint64_t joining_ = 0;
   std::vector<InFlight> in_flight_;
   std::vector<std::string> sessions_;            // all that ever were

@@ -37,7 +37,8 @@ void check_upstream(std::string_view bytes) {
   if (message->is_reply()) (void)cdp::rewrite_reply(bytes, *message, "7", true).text();
   // The runtime is trusted to send JSON, each member once, a session as a string: only then are
   // both ends and the whole scan to agree with a parser.
-  auto const document = is_judged(bytes) ? parse(bytes) : std::nullopt;
+  auto const document =
+      is_judged(bytes) && without_surrogates(bytes) == bytes ? parse(bytes) : std::nullopt;
   if (!document || !document->value.is_object() || document->repeated) return;
   if (!document->value.value("sessionId", nlohmann::json("")).is_string()) return;
   check_message(bytes, *message, document->value);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "tests/fakes/ws_frames.hpp"
 #include "tests/fuzz/checks.hpp"
@@ -74,6 +75,36 @@ void check_correct_peer(Setting setting, Bytes script) {
       "a mask is there when, and only when, it has to be");
 }
 
+/// What we write ourselves, in one frame, under any mask.
+void check_our_own(Setting const& setting, Bytes script) {
+  std::uint32_t mask = 0;
+  for (unsigned i = 0; i < 4; ++i) mask = mask << 8U | script.byte();
+  bool const masked = setting.role == net::WsRole::server;
+  std::size_t const padding = script.byte() % 4U * 33'000U;  // every form of the length
+  auto const payload = std::string(padding, 'x') + std::string(script.rest());
+  std::string sent(
+      net::ws_header(net::WsOpcode::binary, payload.size(), masked ? &mask : nullptr).view());
+  char key[4];
+  std::memcpy(key, &mask, 4);
+  for (std::size_t i = 0; i < payload.size(); ++i)
+    sent += static_cast<char>(masked ? payload[i] ^ key[i % 4] : payload[i]);
+  auto const heard = decode(setting, sent, 6001);
+  if (payload.size() > setting.message_max)
+    return require(heard.mistake == net::ws_code::too_big, "the limit");
+  require(heard.mistake == 0 && heard.events == std::vector{"binary " + payload}, "our own words");
+}
+
+/// A length is judged before its bytes come.
+void check_claim(Setting const& setting, Bytes script) {
+  test::RawFrame frame;
+  frame.masked = setting.role == net::WsRole::server;
+  for (unsigned i = 0; i < 8; ++i) frame.claim = frame.claim << 8U | script.byte();
+  frame.claim = std::max<std::uint64_t>(frame.claim >> (1U + script.byte() % 63U), 1);
+  auto const heard = decode(setting, frame.bytes(), 1);
+  require(heard.mistake == (frame.claim > setting.message_max ? net::ws_code::too_big : 0),
+          "a claim over the limit");
+}
+
 }  // namespace
 
 void check_ws(std::string_view bytes) {
@@ -83,6 +114,8 @@ void check_ws(std::string_view bytes) {
   Setting const setting{flags & 1U ? net::WsRole::server : net::WsRole::client, (flags & 2U) != 0,
                         flags & 4U ? 100U : 70'000U};
   if (flags & 8U) return check_correct_peer(setting, in);
+  if (flags & 16U) return check_our_own(setting, in);
+  if (flags & 32U) return check_claim(setting, in);
   auto const rest = in.rest();
   auto const whole = decode(setting, rest, rest.size() + 1);
   require(decode(setting, rest, piece) == whole, "a cut changes nothing");
