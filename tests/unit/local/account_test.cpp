@@ -9,17 +9,7 @@ namespace {
 
 using test::Api;
 using test::json;
-using test::Reply;
-using test::Scene;
-
-template <class Body>
-void with_api(Body body) {
-  test::with_fake([&](Scene& scene) -> awaitable<void> { return body(scene.api); });
-}
-
-std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
-}
+using test::with_api;
 
 net::HttpHeaders with_key(std::string const& key) {
   return {{"Authorization", "Bearer " + key}};
@@ -60,11 +50,11 @@ TEST_CASE("accounts: a key may not have expired already, and names a subaccount 
     auto const past =
         co_await api.send("POST", "/v1/api-keys", R"({"expiresAt":"2020-01-01T00:00:00Z"})");
     CHECK(past.status == 400);
-    CHECK(field_of(past) == "expiresAt");
+    CHECK(past.field() == "expiresAt");
     auto const odd = co_await api.send("POST", "/v1/api-keys", R"({"expiresAt":"tomorrow"})");
-    CHECK(field_of(odd) == "expiresAt");
+    CHECK(odd.field() == "expiresAt");
     auto const none = co_await api.send("POST", "/v1/api-keys", R"({"subaccountId":"sub_x"})");
-    CHECK(field_of(none) == "subaccountId");
+    CHECK(none.field() == "subaccountId");
     auto const made = co_await api.get("ApiKeyCreateResponse", "POST", "/v1/api-keys",
                                        R"({"expiresAt":"2099-01-01T02:00:00+02:00"})", 201);
     CHECK(made.at("data").at("expiresAt") == "2099-01-01T00:00:00.000Z");
@@ -126,7 +116,7 @@ TEST_CASE("accounts: limits of a subaccount hold, and usage says so") {
     auto const one = "/v1/subaccounts/" + id;
     CHECK(sub.at("limits").at("maxSpaces").is_null());
     auto const bad = co_await api.send("PATCH", one, R"({"limits":{"maxSpaces":-1}})");
-    CHECK(field_of(bad) == "limits.maxSpaces");
+    CHECK(bad.field() == "limits.maxSpaces");
     co_await api.get("Subaccount", "PATCH", one, R"({"limits":{"maxSpaces":1},"name":"b"})");
     auto const organization = api.headers;
     api.headers.emplace_back("BCTRL-Subaccount-Id", id);
@@ -167,7 +157,7 @@ TEST_CASE("spaces: environment is merged, a space goes with what is in it, the d
     CHECK(patched == json::parse(R"({"vault":{"allow":["a"],"allowRawReads":true,"deny":["b"]}})"));
     CHECK(patched == co_await api.get("EnvironmentMountsOutput", "GET", mounts));
     auto const bad = co_await api.send("PATCH", mounts, R"({"storage":{}})");
-    CHECK(field_of(bad) == "storage.namespace");
+    CHECK(bad.field() == "storage.namespace");
     auto const renamed = co_await api.get("Space", "PATCH", one, R"({"name":"m"})");
     CHECK(renamed.at("name") == "m");
     auto const runtime = co_await api.create(R"({"spaceId":")" + id + R"("})");
@@ -192,7 +182,7 @@ TEST_CASE("recipients: an address is there once, looks like one, and is switched
     CHECK(twin.status == 409);
     for (auto const body : {R"({"type":"email","value":"ab"})", R"({"type":"sms","value":"12"})"}) {
       auto const bad = co_await api.send("POST", kAll, body);
-      CHECK(field_of(bad) == "value");
+      CHECK(bad.field() == "value");
     }
     auto const one = std::string(kAll) + "/" + made.at("id").get<std::string>();
     co_await api.get("NotificationRecipient", "PATCH", one, R"({"enabled":false,"name":"n"})");
@@ -234,7 +224,7 @@ TEST_CASE("device login: a code is good for one key, which ends with its session
     auto const again = co_await api.send("POST", "/v1/auth/device/token", body);
     CHECK(again.body.at("status") == "expired_token");
     auto const none = co_await api.send("POST", "/v1/auth/device/token", "{}");
-    CHECK(field_of(none) == "deviceCode");
+    CHECK(none.field() == "deviceCode");
     api.headers = with_key(done.body.at("token").get<std::string>());
     co_await api.get("AuthWhoamiResponse", "GET", "/v1/auth/whoami");
     auto const ended = co_await api.send("DELETE", "/v1/auth/device/session");

@@ -87,6 +87,8 @@ struct Studio {
     options.chromium.program = browser.program();
     options.profiles = directory.path() / "profiles";
     options.scratch = directory.path() / "scratch";
+    options.downloads = directory.path() / "downloads";
+    options.workspaces = directory.path() / "workspaces";
     local::RunFeed feed(loop, *store);
     local::Runtimes runtimes(loop, *store, feed, options);
     auto const started = co_await runtimes.start(row.id);

@@ -13,22 +13,7 @@ namespace {
 using test::Api;
 using test::HttpScript;
 using test::json;
-using test::Reply;
-using test::Scene;
-
-/// Runs `body(Api&, HttpScript&)` beside a scripted provider.
-template <class Body>
-void with_provider(Body body) {
-  test::with_fake([&](Scene& scene) -> awaitable<void> {
-    HttpScript provider(scene.loop);
-    co_await body(scene.api, provider);
-    co_await provider.stop();
-  });
-}
-
-std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
-}
+using test::with_script;
 
 std::string custom(HttpScript const& provider, std::string const& more = "") {
   return R"({"provider":"custom","name":"mine","apiKey":"sk-secret-of-ours","defaultModel":"tiny",
@@ -81,7 +66,7 @@ std::string const kNoModel = R"(invocation.dispatch_unavailable {"reason":"no_mo
 }  // namespace
 
 TEST_CASE("ai: a credential is kept, shown without its key, changed and removed") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     auto body = custom(provider);
     auto const made = co_await api.get("AiCredential", "POST", "/v1/ai/credentials", body, 201);
     CHECK(made.at("hasApiKey") == true);
@@ -116,36 +101,36 @@ TEST_CASE("ai: a credential is kept, shown without its key, changed and removed"
 }
 
 TEST_CASE("ai: what makes no credential is refused by its name") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     std::string const all = "/v1/ai/credentials";
     auto refused = co_await api.send("POST", all, R"({"provider":"custom"})");
     CHECK(refused.status == 400);
-    CHECK(field_of(refused) == "baseUrl");
+    CHECK(refused.field() == "baseUrl");
     refused = co_await api.send("POST", all, R"({"provider":"azure","apiKey":"k"})");
-    CHECK(field_of(refused) == "baseUrl");
+    CHECK(refused.field() == "baseUrl");
     refused = co_await api.send("POST", all, R"({"provider":"openai","baseUrl":"ftp://x.test"})");
-    CHECK(field_of(refused) == "baseUrl");
+    CHECK(refused.field() == "baseUrl");
     refused = co_await api.send("POST", all, R"({"provider":"openai","apiKey":"a b"})");
-    CHECK(field_of(refused) == "apiKey");
+    CHECK(refused.field() == "apiKey");
     refused = co_await api.send("POST", all, R"({"provider":"openai","apiKey":"a\r\nX: y"})");
-    CHECK(field_of(refused) == "apiKey");
+    CHECK(refused.field() == "apiKey");
     for (std::string const field : {"name", "defaultModel"})
       for (std::size_t const length : {0U, 201U}) {
         auto body =
             R"({"provider":"openai",")" + field + R"(":")" + std::string(length, 'x') + "\"}";
         refused = co_await api.send("POST", all, std::move(body));
-        CHECK(field_of(refused) == field);
+        CHECK(refused.field() == field);
       }
     auto body = custom(provider);
     auto const made = co_await api.get("AiCredential", "POST", all, body, 201);
     refused = co_await api.send("PATCH", all + "/" + made.at("id").get<std::string>(),
                                 R"({"baseUrl":null})");
-    CHECK(field_of(refused) == "baseUrl");
+    CHECK(refused.field() == "baseUrl");
   });
 }
 
 TEST_CASE("ai: a test asks the provider, and says what it said") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     auto body = custom(provider);
     auto const made = co_await api.get("AiCredential", "POST", "/v1/ai/credentials", body, 201);
     auto const test = "/v1/ai/credentials/" + made.at("id").get<std::string>() + "/test";
@@ -170,13 +155,13 @@ TEST_CASE("ai: a test asks the provider, and says what it said") {
 }
 
 TEST_CASE("ai: a credential that is to be tested first is kept only when it is good") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     std::string const all = "/v1/ai/credentials";
     auto body = custom(provider, R"(,"test":true)");
     provider.json(401, R"({"error":{"message":"wrong"}})");
     auto const refused = co_await api.send("POST", all, body);
     CHECK(refused.status == 400);
-    CHECK(field_of(refused) == "apiKey");
+    CHECK(refused.field() == "apiKey");
     CHECK(refused.body.at("error").get<std::string>().find("wrong") != std::string::npos);
     auto const none = co_await api.get("AiCredentialListResponse", "GET", all);
     CHECK(none.at("data").empty());
@@ -186,12 +171,12 @@ TEST_CASE("ai: a credential that is to be tested first is kept only when it is g
     auto const deaf = co_await api.send(
         "POST", all, R"({"provider":"custom","baseUrl":"http://127.0.0.1:9/v1","test":true})");
     CHECK(deaf.status == 400);
-    CHECK(field_of(deaf) == "baseUrl");
+    CHECK(deaf.field() == "baseUrl");
   });
 }
 
 TEST_CASE("ai: models are those that the credentials open, asked for once in a while") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     std::string const models = "/v1/ai/models";
     auto list = co_await api.get("AiModelListResponse", "GET", models);
     CHECK(list.at("data").empty());
@@ -226,7 +211,7 @@ TEST_CASE("ai: models are those that the credentials open, asked for once in a w
 }
 
 TEST_CASE("ai: a subaccount sees its own credentials") {
-  with_provider([](Api& api, HttpScript& provider) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     auto body = custom(provider);
     auto const made = co_await api.get("AiCredential", "POST", "/v1/ai/credentials", body, 201);
     auto const sub =

@@ -10,6 +10,7 @@
 #include "local/backend.hpp"
 #include "net/dial.hpp"
 #include "schema.hpp"
+#include "tests/fakes/http_script.hpp"
 #include "tests/fakes/run.hpp"
 
 namespace bridge::test {
@@ -22,6 +23,10 @@ struct Reply {
   net::HttpHeaders headers;
   json body;
   [[nodiscard]] std::string code() const { return body.value("code", ""); }
+  /// Of a refusal: the field that it blames.
+  [[nodiscard]] std::string field() const {
+    return body.at("details").at("field").get<std::string>();
+  }
 };
 
 /// Speaks to a backend as a client of the contract does. Every error body is checked against the
@@ -202,6 +207,22 @@ void with_fake(local::BackendOptions options, Body body) {
 template <class Body>
 void with_fake(Body body) {
   with_fake(local::BackendOptions(), std::move(body));
+}
+
+/// As with_fake(), for who needs nothing but its API: runs `body(Api&)`.
+template <class Body>
+void with_api(Body body) {
+  with_fake([&](Scene& scene) -> awaitable<void> { return body(scene.api); });
+}
+
+/// Runs `body(Api&, HttpScript&)` beside a server outside that the test scripts.
+template <class Body>
+void with_script(Body body) {
+  with_fake([&](Scene& scene) -> awaitable<void> {
+    HttpScript outside(scene.loop);
+    co_await body(scene.api, outside);
+    co_await outside.stop();
+  });
 }
 
 /// Ends when `holds(info of the only active runtime)` does. The backend says when by itself within

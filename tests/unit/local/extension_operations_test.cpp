@@ -107,15 +107,15 @@ TEST_CASE("extensions: what is no package leaves nothing behind") {
       CAPTURE(reply.body.dump());
       CHECK(reply.status == 400);
       CHECK(reply.code() == "browser_extension.invalid_package");
-      CHECK(field_of(reply) == "file");
+      CHECK(reply.field() == "file");
       CHECK(files_in(unpacked) == 0);
     }
     auto form = Form().file(extension_zip()).field("name", std::string(256, 'n')).body();
     auto const named = co_await post_form(scene.api, kUpload, std::move(form));
-    CHECK(field_of(named) == "name");
+    CHECK(named.field() == "name");
     auto none = Form().field("name", "n").body();
     auto const without = co_await post_form(scene.api, kUpload, std::move(none));
-    CHECK(field_of(without) == "file");
+    CHECK(without.field() == "file");
     CHECK(files_in(unpacked) == 0);
   });
 }
@@ -193,16 +193,16 @@ TEST_CASE("extensions: a package is imported from where it lies") {
     CHECK(made.body.at("sourceUrl") == site.url("/moved"));
     auto const missing = co_await import(site.url("/none"));
     CHECK(missing.code() == "browser_extension.invalid_package");
-    CHECK(field_of(missing) == "url");
+    CHECK(missing.field() == "url");
     auto const round = co_await import(site.url("/loop"));
     CHECK(round.code() == "browser_extension.invalid_package");
     site.package = "text";
     auto const text = co_await import(site.url("/m.crx"));
     CHECK(text.code() == "browser_extension.invalid_package");
-    CHECK(field_of(text) == "url");
+    CHECK(text.field() == "url");
     auto const scheme = co_await import("file:///etc/passwd");
     CHECK(scheme.status == 400);
-    CHECK(field_of(scheme) == "url");
+    CHECK(scheme.field() == "url");
     auto const store = co_await import("https://chromewebstore.google.com/detail/x/abc");
     CHECK(store.status == 403);
     CHECK(store.code() == "local.unsupported");

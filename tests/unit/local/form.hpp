@@ -76,10 +76,6 @@ inline awaitable<std::string> status_of_head(Scene& scene, std::string head) {
   co_return text.substr(0, text.find("\r\n"));
 }
 
-inline std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
-}
-
 /// How many files lie anywhere in a directory.
 inline std::size_t files_in(std::filesystem::path const& root) {
   std::size_t count = 0;

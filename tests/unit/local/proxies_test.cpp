@@ -13,7 +13,6 @@ namespace {
 using test::Api;
 using test::HttpScript;
 using test::json;
-using test::Reply;
 using test::Scene;
 
 constexpr auto kTarget = "http://exit.example/ip";
@@ -29,10 +28,6 @@ void with_proxy(Body body) {
     co_await body(scene.api, proxy);
     co_await proxy.stop();
   });
-}
-
-std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
 }
 
 std::string id_of(json const& thing) {
@@ -109,7 +104,7 @@ TEST_CASE("proxies: an address says it all, or is refused by its name") {
       auto const got = co_await api.send("POST", all, std::move(body));
       CHECK(got.status == 400);
       CHECK(got.code() == "proxy.invalid");
-      co_return field_of(got);
+      co_return got.field();
     };
     for (auto const* const url :
          {"", "proxy.example:1", "ftp://h:1", "http://", "http://h:1/path", "http://h:1/?q",
@@ -141,7 +136,7 @@ TEST_CASE("proxies: an address says it all, or is refused by its name") {
       auto const managed =
           co_await api.send("PATCH", all + "/" + id_of(none), R"({")" + name + R"(":"sticky"})");
       CHECK(managed.code() == "proxy.invalid");
-      CHECK(field_of(managed) == name);
+      CHECK(managed.field() == name);
     }
   });
 }

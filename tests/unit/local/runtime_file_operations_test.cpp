@@ -106,7 +106,7 @@ TEST_CASE("runtime files: a file of the space is staged under any path") {
       auto const refused = co_await bench.api.send("POST", target, body.dump());
       CHECK(refused.status == 400);
       CHECK(refused.code() == "runtime_file.path_invalid");
-      CHECK(field_of(refused) == "runtimePath");
+      CHECK(refused.field() == "runtimePath");
     }
     CHECK(files_in(bench.workspace()) == 2);
   });
@@ -121,9 +121,9 @@ TEST_CASE("runtime files: an upload is both or nothing") {
     auto const into_folder = co_await upload(Form().file("x").field("runtimePath", "folder"));
     CHECK(into_folder.code() == "runtime_file.path_invalid");
     auto const outside = co_await upload(Form().file("x").field("runtimePath", "../x"));
-    CHECK(field_of(outside) == "runtimePath");
+    CHECK(outside.field() == "runtimePath");
     auto const destination = co_await upload(Form().file("x").field("destinationPath", "/x"));
-    CHECK(field_of(destination) == "destinationPath");
+    CHECK(destination.field() == "destinationPath");
     CHECK(destination.code() == "storage_file.path_invalid");
     CHECK(files_in(bench.home / "blobs") == 0);
     CHECK(files_in(bench.workspace()) == 0);
@@ -193,7 +193,7 @@ TEST_CASE("runtime files: what lies in the workspace is collected, listed and ex
     for (std::string const name : {"../a.zip", "a/b.zip", "a.tar"}) {
       auto const refused = co_await bench.api.send("POST", all, quoted("name", name));
       CHECK(refused.status == 400);
-      CHECK(field_of(refused) == "name");
+      CHECK(refused.field() == "name");
     }
   });
 }

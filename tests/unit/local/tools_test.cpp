@@ -13,22 +13,7 @@ namespace {
 using test::Api;
 using test::HttpScript;
 using test::json;
-using test::Reply;
-using test::Scene;
-
-/// Runs `body(Api&, HttpScript&)` beside a scripted webhook.
-template <class Body>
-void with_webhook(Body body) {
-  test::with_fake([&](Scene& scene) -> awaitable<void> {
-    HttpScript hook(scene.loop);
-    co_await body(scene.api, hook);
-    co_await hook.stop();
-  });
-}
-
-std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
-}
+using test::with_script;
 
 std::string webhook(HttpScript const& hook, std::string const& more = "",
                     std::string const& name = "echo") {
@@ -49,7 +34,7 @@ std::string id_of(json const& thing) {
 }  // namespace
 
 TEST_CASE("tools: webhooks and hosted tools are kept, shown, changed and removed") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     auto body = webhook(hook, R"(,"authSecretId":"work/hook","timeoutSeconds":5)");
     auto const made = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
     CHECK(test::violation_of("WebhookTool", made) == "");
@@ -81,7 +66,7 @@ TEST_CASE("tools: webhooks and hosted tools are kept, shown, changed and removed
 }
 
 TEST_CASE("tools: built-in ones are shown, and stay as they are") {
-  with_webhook([](Api& api, HttpScript&) -> awaitable<void> {
+  with_script([](Api& api, HttpScript&) -> awaitable<void> {
     auto const all =
         co_await api.get("ToolListResponse", "GET", "/v1/tools?spaceId=default&limit=1");
     auto const& tool = all.at("data").at(0);
@@ -99,7 +84,7 @@ TEST_CASE("tools: built-in ones are shown, and stay as they are") {
 }
 
 TEST_CASE("tools: names are unique in a space, and what makes no tool is refused by its name") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     std::string const all = "/v1/tools";
     auto const body = webhook(hook);
     auto const made = co_await api.get("Tool", "POST", all, body, 201);
@@ -115,20 +100,20 @@ TEST_CASE("tools: names are unique in a space, and what makes no tool is refused
     CHECK(refused.code() == "tool.name_conflict");
     auto bad = webhook(hook, R"(,"timeoutSeconds":0)", "n");
     refused = co_await api.send("POST", all, bad);
-    CHECK(field_of(refused) == "timeoutSeconds");
+    CHECK(refused.field() == "timeoutSeconds");
     bad = webhook(hook, R"(,"authSecretId":"../x")", "n");
     refused = co_await api.send("POST", all, bad);
-    CHECK(field_of(refused) == "authSecretId");
+    CHECK(refused.field() == "authSecretId");
     bad = webhook(hook, "", "");
     refused = co_await api.send("POST", all, bad);
-    CHECK(field_of(refused) == "name");
+    CHECK(refused.field() == "name");
     refused = co_await api.send("POST", all, R"({"type":"webhook","name":"n","url":"ftp://h/"})");
-    CHECK(field_of(refused) == "url");
+    CHECK(refused.field() == "url");
     refused =
         co_await api.send("POST", all, R"({"type":"webhook","name":"n","url":"http://a:b@h/"})");
-    CHECK(field_of(refused) == "url");
+    CHECK(refused.field() == "url");
     refused = co_await api.send("POST", all, R"({"type":"mcp","name":"n"})");
-    CHECK(field_of(refused) == "type");
+    CHECK(refused.field() == "type");
     bad = webhook(hook, R"(,"spaceId":"00000000-0000-4000-8000-000000000000")", "n");
     refused = co_await api.send("POST", all, bad);
     CHECK(refused.code() == "space.not_found");
@@ -136,7 +121,7 @@ TEST_CASE("tools: names are unique in a space, and what makes no tool is refused
 }
 
 TEST_CASE("tools: a webhook is called for real, and its call is written down without secrets") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     co_await api.get("VaultSecret", "PUT", "/v1/vault/secrets/work%2Fhook",
                      R"({"type":"value","value":"bearer-of-the-hook"})");
     co_await api.get("VaultSecret", "PUT", "/v1/vault/secrets/other",
@@ -178,7 +163,7 @@ TEST_CASE("tools: a webhook is called for real, and its call is written down wit
 }
 
 TEST_CASE("tools: a webhook that fails says how") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     auto body = webhook(hook, R"(,"timeoutSeconds":1)");
     auto const made = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
     auto const test = "/v1/tools/" + id_of(made) + "/test";
@@ -213,7 +198,7 @@ TEST_CASE("tools: a webhook that fails says how") {
 }
 
 TEST_CASE("tools: what a webhook answers need not be JSON, and a call need not be written down") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     auto body = webhook(hook);
     auto const made = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
     auto const test = "/v1/tools/" + id_of(made) + "/test";
@@ -246,7 +231,7 @@ TEST_CASE("tools: what a webhook answers need not be JSON, and a call need not b
 }
 
 TEST_CASE("toolsets: sets of tools that are there, with unique names") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     std::string const all = "/v1/toolsets";
     auto body = webhook(hook);
     auto const tool = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
@@ -262,12 +247,12 @@ TEST_CASE("toolsets: sets of tools that are there, with unique names") {
     auto const unknown = R"(["00000000-0000-4000-8000-000000000000"])";
     refused = co_await api.send("PATCH", one, std::string(R"({"toolIds":)") + unknown + "}");
     CHECK(refused.status == 400);
-    CHECK(field_of(refused) == "toolIds[0]");
+    CHECK(refused.field() == "toolIds[0]");
     auto const space = co_await api.get("Space", "POST", "/v1/spaces", R"({"name":"s"})", 201);
     auto const foreign =
         R"({"name":"f","spaceId":")" + id_of(space) + R"(","toolIds":[")" + id_of(tool) + "\"]}";
     refused = co_await api.send("POST", all, foreign);
-    CHECK(field_of(refused) == "toolIds[0]");
+    CHECK(refused.field() == "toolIds[0]");
     auto const changed = co_await api.get("Toolset", "PATCH", one,
                                           R"({"name":"renamed","builtins":["vault","captcha"]})");
     CHECK(changed.at("builtins").size() == 2);
@@ -283,7 +268,7 @@ TEST_CASE("toolsets: sets of tools that are there, with unique names") {
 }
 
 TEST_CASE("tools: a subaccount sees those of its own spaces, and a space takes its own along") {
-  with_webhook([](Api& api, HttpScript& hook) -> awaitable<void> {
+  with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     auto body = webhook(hook);
     auto const ours = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
     auto const sub =

@@ -12,17 +12,8 @@ namespace {
 
 using test::Api;
 using test::json;
-using test::Reply;
 using test::Scene;
-
-template <class Body>
-void with_api(Body body) {
-  test::with_fake([&](Scene& scene) -> awaitable<void> { return body(scene.api); });
-}
-
-std::string field_of(Reply const& reply) {
-  return reply.body.at("details").at("field").get<std::string>();
-}
+using test::with_api;
 
 std::string keys_of(json const& list) {
   std::string out;
@@ -148,21 +139,21 @@ TEST_CASE("vault: what does not belong to a secret is refused by its name") {
     CHECK(refused.code() == "vault.invalid_key");
     refused = co_await api.send("PUT", one,
                                 R"({"type":"login","username":"a","password":"b","value":"c"})");
-    CHECK(field_of(refused) == "value");
+    CHECK(refused.field() == "value");
     refused = co_await api.send("PUT", one, R"({"type":"value","value":"c","password":"b"})");
-    CHECK(field_of(refused) == "password");
+    CHECK(refused.field() == "password");
     refused = co_await api.send(
         "PUT", one, R"({"type":"login","username":"a","password":"b","totpSecret":"!"})");
-    CHECK(field_of(refused) == "totpSecret");
+    CHECK(refused.field() == "totpSecret");
     refused = co_await api.send("PUT", one,
                                 R"({"type":"login","username":"a","password":"b",
       "totpSecret":"otpauth://totp/a?secret=GEZDGNBV&digits=8"})");
-    CHECK(field_of(refused) == "totpSecret");
+    CHECK(refused.field() == "totpSecret");
     auto const none = co_await api.send("GET", one);
     CHECK(none.status == 404);
     co_await api.get("VaultSecret", "PUT", one, R"({"type":"value","value":"v"})");
     refused = co_await api.send("PATCH", one, R"({"totpSecret":null})");
-    CHECK(field_of(refused) == "totpSecret");
+    CHECK(refused.field() == "totpSecret");
   });
 }
 
@@ -199,7 +190,7 @@ TEST_CASE("vault: lists are narrowed by prefix, origin and authenticator key, pa
     auto next = "prefix=work&limit=2&cursor=" + first.at("nextCursor").get<std::string>();
     CHECK(co_await list(std::move(next)) == "work/a ");
     auto const wrong = co_await api.send("GET", "/v1/vault/secrets?hasTotp=maybe");
-    CHECK(field_of(wrong) == "hasTotp");
+    CHECK(wrong.field() == "hasTotp");
   });
 }
 
