@@ -74,6 +74,7 @@ net::HttpRequest Server::request(std::string method) const {
 RestClient::RestClient(net::Loop& loop, net::Reach reach, Server server, RestOptions const& options)
     : server_(std::move(server)),
       timeout_(options.timeout),
+      headers_(options.headers),
       http_(loop, std::move(reach)),
       delays_(options.retry_seed) {}
 
@@ -82,6 +83,7 @@ awaitable<ApiResult<RestClient::Answer>> RestClient::attempt(Call const& call, D
   auto request = server_.request(call.method);
   request.body = call.body;
   request.headers.emplace_back("Accept", "application/json");
+  for (auto const& [name, value] : headers_) net::set_header(request.headers, name, value);
   if (!call.body.empty()) request.headers.emplace_back("Content-Type", "application/json");
   if (!call.idempotency_key.empty())
     request.headers.emplace_back("Idempotency-Key", call.idempotency_key);

@@ -27,6 +27,7 @@ struct RestOptions {
   Secret key;
   Duration timeout = 30s;         ///< one call with its retries
   Duration start_timeout = 120s;  ///< a start, which answers when the browser is usable
+  net::HttpHeaders headers;       ///< sent with every request besides those it has anyway
   std::uint64_t retry_seed = 1;
 };
 
@@ -63,6 +64,7 @@ class RestClient {
 
   Server server_;
   Duration timeout_;
+  net::HttpHeaders headers_;
   net::HttpClient http_;
   RetryDelays delays_;
   Log log_{"api"};

@@ -53,8 +53,13 @@ std::string ApiError::text() const {
 bool ApiError::is_busy() const {
   auto const lower = to_lower(code);
   if (contains(lower, "controller") && contains(lower, "busy")) return true;
-  // The other conflicts of the contract say what state the runtime is not in.
-  return (status == 409 || status == 423) && !lower.starts_with("runtime.not_");
+  if (status == 423) return true;
+  // The other conflicts of the contract say what they are about, or what state the runtime is not
+  // in.
+  bool const says_nothing_else =
+      lower.empty() || lower == "api.error" ||
+      (lower.starts_with("runtime.") && !lower.starts_with("runtime.not_"));
+  return status == 409 && says_nothing_else;
 }
 
 bool ApiError::is_auth() const {

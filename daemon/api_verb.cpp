@@ -85,10 +85,12 @@ class Printer final : public net::ReplyReceiver {
   }
 
   Result<void> take(std::string_view piece) override {
-    if ((whole_ || !succeeded()) && kept_.size() + piece.size() <= kErrorMax) kept_ += piece;
-    if (whole_ && kept_.size() + piece.size() > kErrorMax) {
+    bool const fits = kept_.size() + piece.size() <= kErrorMax;
+    if (whole_ && !fits) {
       whole_ = false;
       print(kept_);
+    } else if (fits && (whole_ || !succeeded())) {
+      kept_ += piece;
     }
     auto* const out = file_ ? file_.get() : stdout;
     if (!whole_ && std::fwrite(piece.data(), 1, piece.size(), out) != piece.size())
@@ -148,8 +150,16 @@ class ApiCall {
         std::all_of(method_.begin(), method_.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
     if (!known || method_.empty())
       return fail(exit_code::usage, fmt::format("no such method: {}", verb_.method));
-    if (verb_.paginate && (method_ != "GET" || !verb_.input.empty() || !verb_.output.empty()))
+    bool const more = !verb_.input.empty() || !verb_.output.empty() || !verb_.form.empty();
+    if (verb_.paginate && (method_ != "GET" || more || verb_.show_head))
       return fail(exit_code::usage, "--paginate is for a GET that prints what it gets");
+    auto const& path = verb_.path;
+    if (std::any_of(path.begin(), path.end(),
+                    [](unsigned char c) { return c <= ' ' || c == 0x7f || c == '#'; }))
+      return fail(
+          exit_code::usage,
+          "a path has no spaces, control characters or '#': write them as %20 and so on, or "
+          "give a query with -f name=value");
     return std::nullopt;
   }
 
@@ -175,9 +185,11 @@ class ApiCall {
                     "is read here does. Name the same one: --config, --backend, --api-key-file");
       base = backend.at("baseUrl").get<std::string>();
     } else if (!is_local_alone()) {
-      return fail(exit_code::no_daemon,
-                  "no local backend runs. Start one with `bctrl-bridge serve` or `bctrl-bridge "
-                  "local`; for the cloud, set BCTRL_API_KEY");
+      return fail(
+          exit_code::no_daemon,
+          fmt::format("no local backend answers ({}). Start one with `bctrl-bridge serve` or "
+                      "`bctrl-bridge local`; for the cloud, set BCTRL_API_KEY",
+                      status.error));
     }
     return take(base, Secret(kLocalKey));
   }
@@ -231,8 +243,12 @@ class ApiCall {
       auto const colon = header.find(':');
       if (colon == 0 || colon == std::string::npos)
         return wrong(Error::saying(Errc::refused, "a header is written as 'Name: value'"));
-      request_.headers.emplace_back(header.substr(0, colon),
-                                    boost::trim_copy(header.substr(colon + 1)));
+      auto const name = boost::trim_copy(header.substr(0, colon));
+      if (boost::iequals(name, "Content-Length") || boost::iequals(name, "Transfer-Encoding"))
+        return wrong(Error::saying(Errc::refused, name + " follows from what is sent"));
+      auto value = boost::trim_copy(header.substr(colon + 1));
+      net::set_header(request_.headers, name, value);
+      extra_.emplace_back(name, std::move(value));
     }
     auto body = !verb_.form.empty()    ? ApiBody::form(verb_.form)
                 : !verb_.input.empty() ? ApiBody::file(verb_.input)
@@ -260,7 +276,9 @@ class ApiCall {
 
   // All pages as one list.
   awaitable<void> walk() {
-    api::RestOptions const options;
+    api::RestOptions options;
+    options.timeout = loaded_.config.api.timeout;
+    options.headers = extra_;
     api::RestClient client(loop_, reaching_.reach, *server_, options);
     auto all = Json::array();
     std::set<std::string> cursors;
@@ -288,6 +306,7 @@ class ApiCall {
         co_return;
       }
     }
+    exit_ = exit_code::ok;
     print(indented(
         Json{{"data", std::move(all)}}.dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
@@ -301,8 +320,9 @@ class ApiCall {
   std::optional<api::Server> server_;
   std::string path_;  // below the base, with its query
   net::HttpRequest request_;
+  net::HttpHeaders extra_;  // of -H
   std::unique_ptr<ApiBody> body_;
-  int exit_ = exit_code::ok;
+  int exit_ = exit_code::failure;
 };
 
 }  // namespace

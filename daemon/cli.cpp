@@ -236,7 +236,8 @@ void add_api_verb(CLI::App& verb, Configured& configured) {
   };
   verb.add_option_function<std::string>("-f,--raw-field", field(false),
                                         "Text NAME=VALUE, NAME[MEMBER]=VALUE or NAME[]=VALUE: of "
-                                        "the query for GET and DELETE, else of the body")
+                                        "the query for GET and DELETE and beside "
+                                        "--input and --form, else of the body")
       ->trigger_on_parse()
       ->type_name("FIELD");
   verb.add_option_function<std::string>(

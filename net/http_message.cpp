@@ -14,6 +14,11 @@ std::string_view find_header(HttpHeaders const& headers, std::string_view name) 
   return {};
 }
 
+void set_header(HttpHeaders& headers, std::string_view name, std::string_view value) {
+  std::erase_if(headers, [name](HttpHeader const& h) { return boost::iequals(h.first, name); });
+  headers.emplace_back(name, value);
+}
+
 std::size_t count_header(HttpHeaders const& headers, std::string_view name) {
   return static_cast<std::size_t>(
       std::count_if(headers.begin(), headers.end(),

@@ -13,6 +13,8 @@ using HttpHeaders = std::vector<HttpHeader>;
 
 /// First value of `name`, compared without case; empty when absent.
 [[nodiscard]] std::string_view find_header(HttpHeaders const& headers, std::string_view name);
+/// In place of every header of that name.
+void set_header(HttpHeaders& headers, std::string_view name, std::string_view value);
 [[nodiscard]] std::size_t count_header(HttpHeaders const& headers, std::string_view name);
 
 struct HttpRequest {

@@ -4,9 +4,11 @@
 //   node tools/coverage.mjs
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const ROOT = join(import.meta.dirname, '..');
+const HERE = fileURLToPath(import.meta.url);
+const ROOT = join(dirname(HERE), '..');
 const OUT = join(ROOT, 'docs/api-coverage.md');
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
@@ -52,11 +54,11 @@ export function coverageDocument() {
     '<!-- Written by tools/coverage.mjs from local/contract/coverage.json. Change that, then run it. -->',
     '',
     `All ${rows.length} operations of BCTRL's v1 contract: ${counted(rows)}. *Full* is real behaviour over real`,
-    'Chromium. *Reduced* is real as far as the note says, and the answer itself tells it. *Refused* needs the cloud: the',
+    'Chromium. *Reduced* is real as far as the note says. *Refused* needs the cloud: the',
     'answer is an error with a reason and a hint, never a made-up success.',
     '',
     ...groups.flatMap(table),
   ].join('\n');
 }
 
-if (process.argv[1] === import.meta.filename) writeFileSync(OUT, coverageDocument());
+if (process.argv[1] === HERE) writeFileSync(OUT, coverageDocument());

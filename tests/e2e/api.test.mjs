@@ -47,16 +47,42 @@ test('the api verb calls the backend of the running daemon', async (t) => {
     const none = await call('GET', 'auth/whoami', '--paginate');
     assert.equal(none.code, 2);
     assert.match(none.stderr, /no list/);
+    for (const more of [['-i'], ['--form', 'a=1'], ['-o', 'x']]) assert.equal((await call('GET', 'runtimes', '--paginate', ...more)).code, 2, more[0]);
+  });
+
+  await t.test('a header of the user stands in place of ours, on every page', async () => {
+    const sub = await json('POST', 'subaccounts', '-f', 'name=s');
+    const theirs = await json('GET', 'runtimes', '-H', `BCTRL-Subaccount-Id: ${sub.id}`, '--paginate');
+    assert.deepEqual(theirs, { data: [] });
+    const wrong = await call('GET', 'runtimes', '-H', 'authorization: Bearer other');
+    assert.equal(wrong.code, 4, wrong.stderr);
+    const forged = await call('GET', 'runtimes', '-H', 'Content-Length: 5');
+    assert.equal(forged.code, 2);
+    assert.match(forged.stderr, /Content-Length follows from what is sent/);
+  });
+
+  await t.test('a terminal gets an answer once, indented', async () => {
+    const large = 'x'.repeat(40_000);
+    const { id } = await json('POST', 'runtimes', '-f', 'name=large', '-f', `metadata[text]=${large}`);
+    const args = ['api', 'GET', `runtimes/${id}`, '--config', daemon.sandbox.file('config.yaml', CONFIG)];
+    const typed = daemon.sandbox.start('script', ['-qec', [BINARY, ...args].join(' '), '/dev/null']);
+    assert.equal(await typed.end(), 0);
+    assert.equal(typed.stdout.match(/"large"/g).length, 1, typed.stdout.slice(0, 300));
   });
 
   await t.test('an error prints what the API said and ends by its kind', async () => {
+    await json('POST', 'toolsets', '-f', 'name=one');
+    const taken = await call('POST', 'toolsets', '-f', 'name=one');
+    assert.match(taken.stderr, /409/);
+    assert.equal(taken.code, 1, 'nobody controls a name');
     const wrong = await call('POST', 'runtimes', '-F', 'name=7', '-i');
     assert.equal(wrong.code, 1);
     assert.match(wrong.stdout, /^HTTP\/1\.1 400 Bad Request\nContent-Type: application\/json\n/);
     assert.match(wrong.stdout, /"field":"name"/);
     assert.match(wrong.stderr, /^bctrl-bridge: 400 request\.invalid: name must be a string\. \(request [0-9a-f-]+\)\n$/);
     assert.equal((await call('GET', '/_local/health')).code, 0);
-    for (const args of [['F00', 'x'], ['POST', 'x', '-f', 'a[=1'], ['POST', 'x', '--input', '/nowhere/x'], ['GET', 'x', '-H', 'y']])
+    for (const args of [['F00', 'x'], ['POST', 'x', '-f', 'a[=1'], ['POST', 'x', '--input', '/nowhere/x'], ['GET', 'x', '-H', 'y'],
+      ['GET', 'files?q=my report'], ['GET', 'x HTTP/1.1\r\nHost: y'], ['GET', 'x#y']])
       assert.equal((await call(...args)).code, 2, args.join(' '));
   });
   await daemon.stop();
@@ -68,7 +94,7 @@ test('the api verb finds a backend that runs alone, and says when there is none'
   const call = (...args) => sandbox.cli(['api', ...args, '--config', config]);
   const none = await call('GET', 'runtimes');
   assert.equal(none.code, 5, 'nothing else may answer on port 8787, where `local` listens: stop it first');
-  assert.match(none.stderr, /no local backend runs\. Start one with `bctrl-bridge serve` or `bctrl-bridge local`/);
+  assert.match(none.stderr, /no local backend answers \(.+\)\. Start one with `bctrl-bridge serve` or `bctrl-bridge local`/);
   const local = sandbox.start(BINARY, ['local', '--in-memory', '--config', config]);
   await eventually(() => assert.match(local.stdout, /BCTRL_BASE_URL/));
   const spaces = await call('GET', 'spaces');

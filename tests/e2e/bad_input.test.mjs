@@ -151,5 +151,6 @@ test('bad input is refused with the right 4xx that names the field, and nothing 
   });
 
   t.diagnostic(`${total} bad requests in all`);
+  assert.ok(total > 1000, `only ${total} were made`);
   await w.local.stop();
 });

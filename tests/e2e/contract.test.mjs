@@ -27,6 +27,7 @@ async function walked(w, id) {
   } while (cursor !== undefined && seen.length < whole.data.length);
   const idOf = (one) => one.id ?? one.key ?? one.subaccountId;
   assert.deepEqual(seen.map(idOf), whole.data.map(idOf));
+  if (!whole.nextCursor) assert.equal(cursor, undefined, 'the last page leads nowhere');
 }
 
 /** The queries of a list that name a member of its items and list its values: [name, values]. */

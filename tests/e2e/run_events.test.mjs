@@ -86,7 +86,7 @@ test('the stream shows what Playwright does through the bridge, as it happens, a
   }
   lags.sort((a, b) => a - b);
   t.diagnostic(`lag behind Playwright: median ${lags[lags.length >> 1]} ms, worst ${lags.at(-1)} ms`);
-  assert.ok(lags[lags.length >> 1] < 500, `as they happen: ${lags}`);
+  assert.ok(lags[lags.length >> 1] < 2000, `as they happen: ${lags}`);
 
   const downloading = page.waitForEvent('download');
   await page.click('#get');

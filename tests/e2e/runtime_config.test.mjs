@@ -159,8 +159,8 @@ test('an idle runtime stops after its time, a driven one does not', async (t) =>
   const page = await browser.newPage();
   const since = Date.now();
   while (Date.now() - since < 4000) await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 200)));
-  await browser.close();
   const left = Date.now();
+  await browser.close();
   // Whoever asks for the runtime or the run uses it; the list of runs does not.
   const stopped = async () => {
     const { body } = await daemon.rest('GET', '/v1/runs');

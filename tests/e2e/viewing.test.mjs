@@ -101,7 +101,8 @@ test('a viewer sees the page, drives it when it may, and counts as its controlle
     for (const colour of ['#111', '#222', '#333']) await flicker(runtime, colour);
     const before = viewer.heard.length;
     viewer.say({ type: 'take' });
-    viewer.say({ type: 'mouse', kind: 'down', x: 5, y: 5, button: 'left', buttons: 1, clicks: 1 });
+    const { x, y } = await runtime.look('({ x: more.getBoundingClientRect().x + 5, y: more.getBoundingClientRect().y + 5 })');
+    for (const kind of ['down', 'up']) viewer.say({ type: 'mouse', kind, x, y, button: 'left', buttons: 1, clicks: 1 });
     await runtime.look('document.body.style.background = "#fff"');
     await eventually(() => assert.ok(viewer.heard.slice(before).some(({ type }) => type === 'frame'), 'it sees the change'));
     assert.equal(await runtime.look('count.textContent'), '0');
@@ -128,7 +129,7 @@ test('a viewer sees the page, drives it when it may, and counts as its controlle
     for (const kind of ['down', 'up']) viewer.say({ type: 'mouse', kind, x, y, button: 'left', buttons: 1, clicks: 1 });
     viewer.say({ type: 'release' });
     await viewer.newest('control', ({ held }) => !held);
-    assert.equal(await runtime.look('count.textContent'), '1');
+    await eventually(async () => assert.equal(await runtime.look('count.textContent'), '1'));
     viewer.say({ type: 'take' });
     await viewer.newest('control', ({ held }) => held);
     await viewer.close();
@@ -153,7 +154,7 @@ test('a viewer sees the page, drives it when it may, and counts as its controlle
   });
 
   await t.test('an address opens nothing once it has expired, nor when it is guessed', async () => {
-    const url = await live(runtime, { expiresInSeconds: 1 });
+    const url = await live(runtime, { expiresInSeconds: 5 });
     const viewer = await Viewer.open(url);
     assert.equal((await fetch(url)).status, 200);
     const { code } = await soon(viewer.closed, 'the end of the lease');

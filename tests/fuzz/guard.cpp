@@ -21,9 +21,7 @@ constexpr std::string_view kHere = "127.0.0.1:9222";
 constexpr std::string_view kListedHost = "tool.test";
 constexpr std::string_view kListedOrigin = "https://tool.test";
 
-awaitable<void> read_one(std::deque<std::string> pieces, std::optional<net::HttpRequest>& out) {
-  test::Chunks bytes(std::move(pieces));
-  net::HttpRequestReader reader(bytes, kHeaderMax, kBodyMax);
+awaitable<void> read_one(net::HttpRequestReader& reader, std::optional<net::HttpRequest>& out) {
   auto const begun = co_await reader.wait_for_first_byte();
   if (!begun) co_return;
   auto request = co_await reader.read();
@@ -64,13 +62,16 @@ bool is_good_origin(std::string origin) {
 void check_guard(std::string_view bytes) {
   net::Loop loop;
   std::optional<net::HttpRequest> request;
-  test::run(loop, read_one({std::string(bytes)}, request));
+  std::unique_ptr<net::ByteStream> stream =
+      std::make_unique<test::Chunks>(std::deque<std::string>{std::string(bytes)});
+  net::HttpRequestReader reader(*stream, kHeaderMax, kBodyMax);
+  test::run(loop, read_one(reader, request));
   if (!request) return;
   auto const hosts = all_of_header(*request, "Host");
   auto const origins = all_of_header(*request, "Origin");
   auto const sites = all_of_header(*request, "Sec-Fetch-Site");
-  std::unique_ptr<net::ByteStream> none;
-  net::HttpExchange const exchange(loop, none, std::move(*request), std::string(kHere), "");
+  net::HttpExchange const exchange(loop, stream, reader, std::move(*request), std::string(kHere),
+                                   1s);
   std::vector<std::string> const listed_hosts{std::string(kListedHost)};
   std::vector<std::string> const listed_origins{std::string(kListedOrigin)};
 

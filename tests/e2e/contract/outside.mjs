@@ -36,6 +36,7 @@ export async function serveOutside(t) {
   const server = http.createServer(answer);
   server.on('connect', (asked, socket) => {
     const [host, port] = asked.url.split(':');
+    if (host !== '127.0.0.1') return socket.end('HTTP/1.1 403 Forbidden\r\n\r\n'); // nobody leaves this machine
     const far = net.connect(Number(port), host, () => {
       socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
       far.pipe(socket).pipe(far);

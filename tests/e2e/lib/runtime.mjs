@@ -59,6 +59,6 @@ export class Runtime {
 
   /** An exact action; what came of it. */
   act(method, selector, ...args) {
-    return this.invoke({ action: 'act', timeoutSeconds: 3, stagehandAction: { selector, method, arguments: args, description: method } });
+    return this.invoke({ action: 'act', timeoutSeconds: 6, stagehandAction: { selector, method, arguments: args, description: method } });
   }
 }

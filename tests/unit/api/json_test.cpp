@@ -228,6 +228,8 @@ TEST_CASE("json: what kind of error it is") {
   CHECK(make(423, "api.error").is_busy());
   CHECK(!make(409, "runtime.not_executable").is_busy());
   CHECK(!make(409, "runtime.not_active").is_busy());
+  CHECK(!make(409, "tool.name_conflict").is_busy());
+  CHECK(!make(409, "idempotency.mismatch").is_busy());
   CHECK(!make(503, "runtime.host_unavailable").is_busy());
   CHECK(make(401, "api.error").is_auth());
   CHECK(make(403, "permission.denied").is_auth());

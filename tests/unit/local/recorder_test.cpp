@@ -203,7 +203,7 @@ TEST_CASE("recorder: of a flood it keeps a part, and says how much it left out")
       dropped += Json::parse(*event.data).at("dropped").get<std::uint64_t>();
   }
   CHECK(lines + dropped == 20'000);
-  CHECK(dropped > 5000);
+  CHECK(dropped > 0);
   CHECK(navigated);
 }
 

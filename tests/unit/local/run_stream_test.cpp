@@ -23,6 +23,7 @@ struct Streaming final : net::HttpHandler {
   std::unique_ptr<Store> store = Store::open(std::nullopt).value();
   RunFeed feed{loop, *store};
   Run run;
+  bool asked = false;
   bool gone = false;  // the last stream's reader has left or has all
   net::HttpServer server{loop, *this, {}, "streaming"};
 
@@ -53,6 +54,7 @@ struct Streaming final : net::HttpHandler {
     feed.tell();
   }
   awaitable<void> handle(net::HttpExchange& exchange) override {
+    asked = true;
     RunStream stream;
     stream.run = run.id;
     stream.event = "run.event";
@@ -84,8 +86,10 @@ awaitable<std::string> read_all(Streaming& on) {
 }
 
 awaitable<void> happen(Streaming& on) {
-  // Long enough for some heartbeats, of which the reader is told the time.
-  co_await net::sleep_for(150ms);
+  while (!on.asked) co_await net::sleep_for(1ms);
+  // Long enough for some heartbeats, of which the reader is told the time; in steps, so that a
+  // machine that stalls does not skip them.
+  for (int i = 0; i < 10; ++i) co_await net::sleep_for(20ms);
   std::vector<Event> const two{on.event("console.message"), on.event("navigation")};
   on.feed.add(two);
   co_await net::sleep_for(50ms);

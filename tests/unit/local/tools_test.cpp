@@ -164,9 +164,10 @@ TEST_CASE("tools: a webhook is called for real, and its call is written down wit
 
 TEST_CASE("tools: a webhook that fails says how") {
   with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
-    auto body = webhook(hook, R"(,"timeoutSeconds":1)");
+    auto body = webhook(hook, R"(,"timeoutSeconds":60)");
     auto const made = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
-    auto const test = "/v1/tools/" + id_of(made) + "/test";
+    auto const one = "/v1/tools/" + id_of(made);
+    auto const test = one + "/test";
     auto const failed = [&](std::string code) -> awaitable<std::string> {
       auto const got = co_await api.get("ToolTestResponse", "POST", test);
       CHECK(got.at("ok") == false);
@@ -181,7 +182,9 @@ TEST_CASE("tools: a webhook that fails says how") {
     CHECK(said == "The webhook answered 302 Found, and redirects are not followed.");
     CHECK(hook.seen().size() == 2);
     hook.hang();
+    co_await api.get("Tool", "PATCH", one, R"({"timeoutSeconds":1})");
     said = co_await failed("tool.timed_out");
+    co_await api.get("Tool", "PATCH", one, R"({"timeoutSeconds":60})");
     CHECK(said == "The webhook did not answer within 1 s.");
     hook.json(200, std::string((1 << 20) + 1, ' '));
     co_await failed("tool.webhook_failed");
