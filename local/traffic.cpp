@@ -1,51 +1,79 @@
 #include "local/traffic.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <nlohmann/json.hpp>
+
+#include "local/punycode.hpp"
 
 namespace bridge::local {
 namespace {
+
+constexpr std::string_view kExtensions = "chrome-extension";
 
 // An address by numbers has no subdomains, and Chromium refuses a pattern that claims so.
 bool is_numeric(std::string_view host) {
   return host.starts_with('[') || host.find_first_not_of("0123456789.:") == std::string_view::npos;
 }
 
-// An entry as wildcard addresses without a port where it names none.
-std::vector<std::string> addresses_of(std::string_view entry) {
-  if (entry.find("://") != std::string_view::npos) return {std::string(entry)};
-  auto const slash = entry.find('/');
-  std::string const host(entry.substr(0, slash));
-  std::string const path(slash == std::string_view::npos ? "/*" : entry.substr(slash));
-  if (host.starts_with('*') || is_numeric(host)) return {"*://" + host + path};
-  return {"*://" + host + path, "*://*." + host + path};
+/// Scheme, host, port and rest of an address or of a wildcard one, as Chromium writes them.
+struct Parts {
+  std::string scheme;
+  std::string host;
+  std::string port;  ///< of an entry: empty for any
+  std::string rest;  ///< path and query
+};
+
+struct DefaultPort {
+  std::string_view scheme;
+  std::string_view port;
+};
+constexpr std::array kDefaultPorts{DefaultPort{"http", "80"}, DefaultPort{"https", "443"},
+                                   DefaultPort{"ws", "80"}, DefaultPort{"wss", "443"}};
+
+std::string lower(std::string_view text) {
+  std::string made(text);
+  std::transform(made.begin(), made.end(), made.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return made;
 }
 
-/// Scheme, host, port and rest of an address or of a wildcard one.
-struct Parts {
-  std::string_view scheme;
-  std::string_view host;
-  std::string_view port;
-  std::string_view rest;
-};
+std::string scheme_of(std::string_view url) {
+  return lower(url.substr(0, url.find(':')));
+}
 
 Parts split(std::string_view address) {
   Parts parts;
   auto const colon = address.find("://");
   if (colon == std::string_view::npos) return parts;
-  parts.scheme = address.substr(0, colon);
+  parts.scheme = lower(address.substr(0, colon));
   address.remove_prefix(colon + 3);
-  auto const slash = address.find_first_of("/?#");
+  address = address.substr(0, address.find('#'));
+  auto const slash = address.find_first_of("/?");
   auto authority = address.substr(0, slash);
   parts.rest = slash == std::string_view::npos ? std::string_view() : address.substr(slash);
+  if (parts.rest.starts_with('?')) parts.rest.insert(0, "/");
   if (auto const at = authority.rfind('@'); at != std::string_view::npos)
     authority.remove_prefix(at + 1);
   auto const port = authority.rfind(':');
   bool const has_port =
       port != std::string_view::npos && authority.find(']', port) == std::string_view::npos;
-  parts.host = authority.substr(0, has_port ? port : std::string_view::npos);
-  parts.port = has_port ? authority.substr(port + 1) : std::string_view();
+  parts.host = canonical_host(authority.substr(0, has_port ? port : std::string_view::npos));
+  if (has_port) parts.port = authority.substr(port + 1);
   return parts;
+}
+
+// An entry as wildcard addresses without a port where it names none.
+std::vector<Parts> addresses_of(std::string_view entry) {
+  bool const whole = entry.find("://") != std::string_view::npos;
+  auto address = split(whole ? std::string(entry) : "*://" + std::string(entry));
+  if (address.rest.empty()) address.rest = "/*";
+  std::vector<Parts> all{address};
+  if (whole || address.host.starts_with('*') || is_numeric(address.host)) return all;
+  address.host.insert(0, "*.");
+  all.push_back(std::move(address));
+  return all;
 }
 
 // `*` stands for any characters, none included.
@@ -72,26 +100,33 @@ bool matches_glob(std::string_view glob, std::string_view text) {
   return g == glob.size();
 }
 
-bool matches(std::string_view address, std::string_view url) {
-  auto const wanted = split(address);
-  auto const is = split(url);
-  auto const rest = wanted.rest.empty() ? std::string_view("/*") : wanted.rest;
-  return matches_glob(wanted.scheme, is.scheme) && matches_glob(wanted.host, is.host) &&
-         (wanted.port.empty() || matches_glob(wanted.port, is.port)) &&
-         matches_glob(rest, is.rest.empty() ? "/" : is.rest);
+// An address names its port or has the one of its scheme.
+std::string_view port_of(Parts const& url) {
+  if (!url.port.empty()) return url.port;
+  for (auto const& known : kDefaultPorts)
+    if (known.scheme == url.scheme) return known.port;
+  return {};
 }
 
-bool on_list(std::vector<std::string> const& entries, std::string_view url) {
+// What says nothing of a query means every query, as in Chromium's patterns.
+bool matches(Parts const& wanted, Parts const& url) {
+  std::string_view rest = url.rest.empty() ? "/" : std::string_view(url.rest);
+  if (wanted.rest.find('?') == std::string::npos) rest = rest.substr(0, rest.find('?'));
+  return matches_glob(wanted.scheme, url.scheme) && matches_glob(wanted.host, url.host) &&
+         (wanted.port.empty() || matches_glob(wanted.port, port_of(url))) &&
+         matches_glob(wanted.rest, rest);
+}
+
+bool on_list(std::vector<std::string> const& entries, Parts const& url) {
   return std::any_of(entries.begin(), entries.end(), [&](std::string const& entry) {
     auto const addresses = addresses_of(entry);
     return std::any_of(addresses.begin(), addresses.end(),
-                       [&](std::string const& one) { return matches(one, url); });
+                       [&](Parts const& one) { return matches(one, url); });
   });
 }
 
 // In the grammar of URLPattern, where more characters than * mean something.
-std::string pattern_of(std::string_view address) {
-  auto const parts = split(address);
+std::string pattern_of(Parts const& parts) {
   std::string pattern;
   auto const put = [&pattern](std::string_view text) {
     for (char const c : text) {
@@ -104,23 +139,37 @@ std::string pattern_of(std::string_view address) {
   put(parts.host);
   pattern += ':';
   pattern += parts.port.empty() ? "*" : parts.port;
-  if (parts.rest.empty()) pattern += "/*";
   put(parts.rest);
   return pattern;
 }
 
 void put_patterns(Json& patterns, std::vector<std::string> const& entries, bool block) {
+  auto const put = [&](Parts const& address) {
+    patterns.push_back(Json{{"urlPattern", pattern_of(address)}, {"block", block}});
+  };
   for (auto const& entry : entries)
-    for (auto const& address : addresses_of(entry))
-      patterns.push_back(Json{{"urlPattern", pattern_of(address)}, {"block", block}});
+    for (auto const& address : addresses_of(entry)) {
+      put(address);
+      // To Chromium an address at its scheme's own port has none: only a pattern that names the
+      // scheme means that one, too.
+      for (auto const& known : kDefaultPorts) {
+        if (address.port != known.port || address.scheme.find('*') == std::string::npos) continue;
+        auto named = address;
+        named.scheme = known.scheme;
+        if (matches_glob(address.scheme, known.scheme)) put(named);
+      }
+    }
 }
 
 }  // namespace
 
 bool Traffic::admits(std::string_view url) const {
-  if (url.find("://") == std::string_view::npos) return true;
-  if (on_list(block, url)) return false;
-  return allow.empty() || on_list(allow, url);
+  auto const scheme = scheme_of(url);
+  if (scheme == "blob" || scheme == kExtensions || url.find("://") == std::string_view::npos)
+    return true;
+  auto const parts = split(url);
+  if (on_list(block, parts)) return false;
+  return allow.empty() || on_list(allow, parts);
 }
 
 Json Traffic::blocked_urls() const {
@@ -128,7 +177,11 @@ Json Traffic::blocked_urls() const {
   auto patterns = Json::array();
   put_patterns(patterns, block, true);
   put_patterns(patterns, allow, false);
-  if (!allow.empty()) patterns.push_back(Json{{"urlPattern", "*://*:*/*"}, {"block", true}});
+  if (!allow.empty()) {
+    patterns.push_back(
+        Json{{"urlPattern", std::string(kExtensions) + "://*:*/*"}, {"block", false}});
+    patterns.push_back(Json{{"urlPattern", "*://*:*/*"}, {"block", true}});
+  }
   return Json{{"urlPatterns", std::move(patterns)}};
 }
 

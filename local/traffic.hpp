@@ -12,8 +12,9 @@ namespace bridge::local {
 /// Which requests a runtime's pages may make: networkTraffic of its config.
 ///
 /// An entry of a list is an address with wildcards, "https://example.com/ads/*", or a host,
-/// "example.com", which stands for its subdomains, too. A block wins over an allow; with an allow
-/// list, what is on no list is blocked. Addresses without a host (data:, about:, blob:) pass.
+/// "example.com", which stands for its subdomains, too. One without a query means every query. A
+/// block wins over an allow; with an allow list, what is on no list is blocked. Addresses without a
+/// host (data:, about:, blob:) and those of extensions pass.
 struct Traffic {
   std::vector<std::string> allow;
   std::vector<std::string> block;

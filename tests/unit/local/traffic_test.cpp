@@ -4,6 +4,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "local/punycode.hpp"
+
+using bridge::local::canonical_host;
 using bridge::local::Json;
 using bridge::local::Traffic;
 
@@ -31,6 +34,21 @@ TEST_CASE("traffic: a host stands for its subdomains, an address for what its st
            Case{"*://*/*.png", "https://a.b/c/d.png", true},
            Case{"*://*/*.png", "https://a.b/c/d.jpg", false},
            Case{"*", "https://a.b/", true},
+           // As Chromium has it for everything but documents.
+           Case{"Example.COM", "https://www.example.com/", true},
+           Case{"HTTPS://Example.com/*", "https://example.com/", true},
+           Case{"müller.example", "http://www.xn--mller-kva.example/", true},
+           Case{"*://MÜLLER.example/*", "http://xn--mller-kva.example/", true},
+           Case{"https://example.com:443/*", "https://example.com/a", true},
+           Case{"example.com:443", "https://example.com/a", true},
+           Case{"example.com:443", "http://example.com/a", false},
+           Case{"example.com:80", "http://example.com/a", true},
+           Case{"http://example.com:8080/*", "http://example.com/", false},
+           Case{"example.com/ads", "https://example.com/ads?x=1", true},
+           Case{"example.com/ads", "https://example.com/ads#x", true},
+           Case{"example.com/ads", "https://example.com/ads/1?x", false},
+           Case{"example.com/ads?x=*", "https://example.com/ads?x=1", true},
+           Case{"example.com/ads?x=*", "https://example.com/ads?y=1", false},
        }) {
     CAPTURE(entry);
     CAPTURE(url);
@@ -52,6 +70,8 @@ TEST_CASE("traffic: a block wins over an allow; what has no host passes") {
   CHECK_FALSE(traffic.admits("https://other.net/"));
   CHECK(traffic.admits("about:blank"));
   CHECK(traffic.admits("data:text/html,x"));
+  CHECK(traffic.admits("blob:https://other.net/0-1-2"));
+  CHECK(traffic.admits("chrome-extension://abcdefghijklmnop/page.html"));
 }
 
 TEST_CASE("traffic: Chromium gets the lists in the order in which it looks at them") {
@@ -62,12 +82,26 @@ TEST_CASE("traffic: Chromium gets the lists in the order in which it looks at th
   numbers.block = {"127.0.0.1:80", "[::1]/x"};
   CHECK(numbers.blocked_urls().at("urlPatterns") == Json::parse(R"([
       {"urlPattern":"*://127.0.0.1:80/*","block":true},
+      {"urlPattern":"http://127.0.0.1:80/*","block":true},
+      {"urlPattern":"ws://127.0.0.1:80/*","block":true},
       {"urlPattern":"*://[\\:\\:1]:*/x","block":true}])"));
   CHECK(traffic.blocked_urls().at("urlPatterns") == Json::parse(R"([
       {"urlPattern":"*://c.d:*/*","block":true},
       {"urlPattern":"*://*.c.d:*/*","block":true},
       {"urlPattern":"http://a.b:8080/x\\?y=\\(1\\)*","block":false},
+      {"urlPattern":"chrome-extension://*:*/*","block":false},
       {"urlPattern":"*://*:*/*","block":true}])"));
+}
+
+TEST_CASE("traffic: a host in any script is compared as addresses have it") {
+  // RFC 3492, section 7.1, and names of real hosts.
+  CHECK(canonical_host("bücher.example") == "xn--bcher-kva.example");
+  CHECK(canonical_host("Пример.рф") == "xn--e1afmkfd.xn--p1ai");
+  CHECK(canonical_host("他们为什么不说中文") == "xn--ihqwcrb4cv8a8dqg056pqjye");
+  CHECK(canonical_host("Pročprostěnemluvíčesky") == "xn--proprostnemluvesky-uyb24dma41a");
+  CHECK(canonical_host("WWW.Example.COM.") == "www.example.com.");
+  CHECK(canonical_host("") == "");
+  CHECK(canonical_host("*.mü*.a") == "*.mü*.a");
 }
 
 TEST_CASE("traffic: only what may be refused is paused") {
