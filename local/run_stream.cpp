@@ -42,15 +42,18 @@ std::string next_frames(Store& store, RunStream& stream, bool& more) {
 awaitable<bool> write_rows(net::HttpExchange& exchange, Store& store, RunStream& stream) {
   for (bool more = true; more;) {
     auto const text = next_frames(store, stream, more);
-    if (text.empty()) continue;
+    if (text.empty()) {
+      // Rows that are not shown are no reason to hold up the others.
+      co_await net::sleep_for(0s);
+      continue;
+    }
     auto const sent = co_await exchange.write(text);
     if (!sent) co_return false;
   }
   co_return true;
 }
 
-awaitable<void> follow(net::HttpExchange& exchange, Store& store, RunFeed& feed,
-                       RunStream& stream) {
+awaitable<void> show(net::HttpExchange& exchange, Store& store, RunFeed& feed, RunStream& stream) {
   auto heartbeat = Clock::now() + stream.heartbeat;
   for (;;) {
     // Both before the rows are read: what comes meanwhile is found in the next round.
@@ -72,6 +75,16 @@ awaitable<void> follow(net::HttpExchange& exchange, Store& store, RunFeed& feed,
       if (!sent) co_return;
     }
     if (feed.version() == seen) co_await (feed.news() || net::sleep_for(heartbeat - Clock::now()));
+  }
+}
+
+// Whoever reads must not wait for what does not come: the connection ends with us.
+awaitable<void> follow(net::HttpExchange& exchange, Store& store, RunFeed& feed,
+                       RunStream& stream) {
+  try {
+    co_await show(exchange, store, feed, stream);
+  } catch (StoreFailure const& failure) {
+    Log("local").error("a stream of events ends here: {}", failure.what());
   }
 }
 

@@ -25,6 +25,7 @@ struct Streaming final : net::HttpHandler {
   Run run;
   bool asked = false;
   bool gone = false;  // the last stream's reader has left or has all
+  std::function<Json(Event const&)> view = event_view;
   net::HttpServer server{loop, *this, {}, "streaming"};
 
   Streaming() {
@@ -58,7 +59,7 @@ struct Streaming final : net::HttpHandler {
     RunStream stream;
     stream.run = run.id;
     stream.event = "run.event";
-    stream.view = event_view;
+    stream.view = view;
     stream.heartbeat = 20ms;
     net::HttpHeaders headers;
     co_await stream_run(exchange, *store, feed, std::move(stream), std::move(headers));
@@ -124,6 +125,50 @@ TEST_CASE("run stream: heartbeats while nothing happens, events at once, then th
   CHECK(navigation < ended);
   CHECK(count(text, "event: run.ended\n") == 1);
   CHECK(text.ends_with("\n\n"));
+}
+
+namespace {
+
+awaitable<void> count_turns(bool const& over, int& turns) {
+  for (; !over; ++turns) co_await net::sleep_for(0s);
+}
+
+}  // namespace
+
+TEST_CASE("run stream: rows that are not shown leave turns to the others") {
+  Streaming streaming;
+  std::vector<Event> const many(20'000, streaming.event("console.message"));
+  streaming.feed.add(many);
+  streaming.end();
+  streaming.view = [](Event const&) { return Json(); };
+  int turns = 0;
+  auto const whole = [&]() -> awaitable<void> {
+    net::Tasks tasks(streaming.loop.executor());
+    tasks.spawn("others", count_turns(streaming.gone, turns));
+    auto const text = co_await read_all(streaming);
+    CHECK(count(text, "event: run.ended\n") == 1);
+    co_await tasks.join();
+    co_await streaming.server.stop();
+  };
+  bridge::test::run(streaming.loop, whole());
+  CHECK(turns >= 100);
+}
+
+TEST_CASE("run stream: a store that fails ends the connection") {
+  Streaming streaming;
+  streaming.view = [](Event const&) -> Json { throw StoreFailure("the disk is gone"); };
+  auto const whole = [&]() -> awaitable<void> {
+    net::Reach const reach;
+    net::HttpClient client(streaming.loop, reach);
+    net::HttpRequest request;
+    request.method = "GET";
+    auto url = streaming.url();
+    auto const reply = co_await client.send(std::move(url), std::move(request), 5s);
+    REQUIRE_FALSE(reply.has_value());
+    CHECK_FALSE(reply.error().is(Errc::timed_out));
+    co_await streaming.server.stop();
+  };
+  bridge::test::run(streaming.loop, whole());
 }
 
 TEST_CASE("run stream: a reader that leaves takes its stream along") {
