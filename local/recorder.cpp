@@ -77,6 +77,14 @@ awaitable<Result<void>> Recorder::open(net::Url devtools) {
   Json const discover{{"discover", true}, {"filter", only_pages}};
   auto const discovered = co_await cdp_.call("Target.setDiscoverTargets", discover);
   if (!discovered) co_return discovered.error();
+  // On the connection itself, which every document of every page passes, the first one of a page
+  // included: that is sent while the page's own session is still being told of. Before the pages,
+  // so that there is none it does not know of.
+  if (restricts()) {
+    Json const paused = options_.traffic.paused_requests();
+    auto const enabled = co_await cdp_.call("Fetch.enable", paused);
+    if (!enabled) co_return enabled.error();
+  }
   Json const attach = auto_attach();
   auto const attached = co_await cdp_.call("Target.setAutoAttach", attach);
   if (!attached) co_return attached.error();
@@ -157,8 +165,6 @@ void Recorder::equip(CdpEvent const& event) {
   cdp_.post("Network.enable", network, session);
   if (options_.traffic.has_lists())
     cdp_.post("Network.setBlockedURLs", options_.traffic.blocked_urls(), session);
-  if (options_.traffic.restricts())
-    cdp_.post("Fetch.enable", options_.traffic.paused_requests(), session);
   if (type == "page" || type == "iframe") {
     cdp_.post("Page.enable", none, session);
     if (options_.open_shadow_roots)

@@ -40,6 +40,8 @@ class Recorder final : private CdpListener {
 
   /// The connection, for questions to the browser that need no session.
   [[nodiscard]] CdpConnection& browser() { return cdp_; }
+  /// Whether traffic is kept to rules, which hold only as long as browser() does.
+  [[nodiscard]] bool restricts() const { return options_.traffic.restricts(); }
   /// The pages that are open, in the order of their appearance.
   [[nodiscard]] std::vector<EventTranslator::Page> const& pages() const {
     return translator_.pages();

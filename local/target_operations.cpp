@@ -5,6 +5,7 @@
 
 #include "local/json.hpp"
 #include "local/operations.hpp"
+#include "local/runtime_plan.hpp"
 
 namespace bridge::local {
 namespace {
@@ -79,10 +80,18 @@ bool is_address(std::string_view text) {
   return named && text.find_first_of(" \t\r\n") == std::string_view::npos;
 }
 
+// Chromium would make a page that shows nothing but the refusal.
+bool admits(Parts& parts, RuntimeId const& id, std::string const& uri) {
+  auto const runtime = parts.store.runtime(id);
+  return !runtime || plan_of(runtime->config).traffic.admits(uri);
+}
+
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
   auto const id = runtime_of(call);
   if (!is_address(call.body.value("uri", "about:blank")))
     co_return Problem::invalid("uri", "uri must be an address like https://example.com/.");
+  if (!admits(parts, id, call.body.value("uri", "about:blank")))
+    co_return Problem::invalid("uri", "The runtime's networkTraffic keeps its pages from uri.");
   auto const activate = call.body.value("activate", true);
   Json const params{{"url", call.body.value("uri", "about:blank")}, {"background", !activate}};
   auto const made = co_await parts.runtimes.ask_browser(id, "Target.createTarget", params);

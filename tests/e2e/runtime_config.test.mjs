@@ -112,6 +112,58 @@ test('lists and types keep requests back, beside a controller that intercepts fo
   await daemon.stop();
 });
 
+test('the lists hold for the first document of a page, however it is opened', async (t) => {
+  const site = await serveSite(t);
+  const daemon = await Daemon.start(t);
+  const { id, browser, stop } = await drive(daemon, { networkTraffic: { urlAllowlist: ['127.0.0.1'] } });
+  const [good, evil] = ['127.0.0.1', 'localhost'].map((host) => (path) => `http://${host}:${site.port}/${path}`);
+  const page = await browser.contexts()[0].newPage();
+  await page.goto(good('first'));
+  const open = (url, how) => page.evaluate(([at, features]) => void window.open(at, '_blank', features), [url, how]);
+  const cdp = await browser.newBrowserCDPSession();
+  const { browserContextId } = await cdp.send('Target.createBrowserContext');
+  const targets = `/v1/runtimes/${id}/targets`;
+  for (let round = 0; round < 3; ++round) {
+    await open(evil('opened'), '');
+    await open(evil('apart'), 'noopener');
+    await cdp.send('Target.createTarget', { url: evil('created') });
+    await cdp.send('Target.createTarget', { url: evil('elsewhere'), browserContextId });
+    assert.equal((await daemon.rest('POST', targets, { uri: evil('asked') })).status, 400);
+  }
+  await open(good('opened'), '');
+  await cdp.send('Target.createTarget', { url: good('elsewhere'), browserContextId });
+  assert.equal((await daemon.rest('POST', targets, { uri: good('asked') })).status, 201);
+  await eventually(() => {
+    const paths = site.seen.map(({ url }) => url);
+    for (const path of ['/opened', '/elsewhere', '/asked']) assert.ok(paths.includes(path), `${path} of ${paths}`);
+  });
+  const strangers = site.seen.filter(({ headers }) => headers.host.startsWith('localhost'));
+  assert.deepEqual(strangers.map(({ url }) => url), []);
+  await stop();
+  await daemon.stop();
+});
+
+test('what a page says too loudly costs it neither its run nor its rules', async (t) => {
+  const site = await serveSite(t);
+  const daemon = await Daemon.start(t);
+  const { run, browser, events, stop } = await drive(daemon, { networkTraffic: { urlBlocklist: ['*://*/script.js'] } });
+  const page = await browser.contexts()[0].newPage();
+  await page.goto(`http://127.0.0.1:${site.port}/`);
+  // Nothing of it comes back to the controller, which would not bear it either.
+  await page.evaluate(() => {
+    setTimeout(() => console.log('x'.repeat(70 << 20)));
+    return new Promise((said) => setTimeout(said, 100));
+  }).catch(() => {});
+  await eventually(async () => {
+    const dropped = (await events('?type=runtime.lifecycle')).filter(({ name }) => name === 'events.dropped');
+    assert.ok(dropped.some(({ data }) => data.reason === 'event_too_large'), JSON.stringify(dropped));
+  }, { within: 30_000 });
+  assert.equal((await daemon.rest('GET', `/v1/runs/${run}`)).body.status, 'active');
+  assert.ok(!site.seen.some(({ url }) => url === '/script.js'));
+  await stop();
+  await daemon.stop();
+});
+
 for (const [protocol, serve] of [['http', serveHttpProxy], ['socks5', serveSocksProxy]]) {
   test(`a ${protocol} proxy gets the login, and nobody else does`, async (t) => {
     const site = await serveSite(t);

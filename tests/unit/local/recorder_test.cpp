@@ -97,16 +97,12 @@ TEST_CASE("recorder: a page gets its rules and ears before it runs") {
   Recording recording(traffic);
   recording.play([](Recording& on) -> awaitable<void> {
     CHECK(on.methods("") == std::vector<std::string>{"Browser.setDownloadBehavior",
-                                                     "Target.setDiscoverTargets",
+                                                     "Target.setDiscoverTargets", "Fetch.enable",
                                                      "Target.setAutoAttach"});
     auto const equipped = on.methods("S1");
-    std::vector<std::string> const expected{"Network.enable",
-                                            "Network.setBlockedURLs",
-                                            "Fetch.enable",
-                                            "Page.enable",
-                                            "Runtime.enable",
-                                            "Target.setAutoAttach",
-                                            "Runtime.runIfWaitingForDebugger"};
+    std::vector<std::string> const expected{
+        "Network.enable", "Network.setBlockedURLs", "Page.enable",
+        "Runtime.enable", "Target.setAutoAttach",   "Runtime.runIfWaitingForDebugger"};
     REQUIRE(equipped.size() >= expected.size());
     CHECK(std::equal(expected.begin(), expected.end(), equipped.begin()));
     REQUIRE(on.recorder->pages().size() == 1);
@@ -138,7 +134,8 @@ TEST_CASE("recorder: lists that Chromium does not understand are an error, not n
 TEST_CASE("recorder: without rules nothing is intercepted") {
   Recording recording;
   recording.play([](Recording& on) -> awaitable<void> {
-    for (auto const& method : on.methods("S1")) CHECK_FALSE(method.starts_with("Fetch."));
+    for (auto const* const session : {"", "S1"})
+      for (auto const& method : on.methods(session)) CHECK_FALSE(method.starts_with("Fetch."));
     co_return;
   });
 }
@@ -150,10 +147,9 @@ TEST_CASE("recorder: documents are judged by the lists, blocked types always fai
   Recording recording(traffic);
   recording.play([](Recording& on) -> awaitable<void> {
     auto const pause = [&](char const* id, char const* url, char const* type) {
-      on.fake.say(
-          fmt::format(R"({{"method":"Fetch.requestPaused","params":{{"requestId":"{}",)"
-                      R"("request":{{"url":"{}"}},"resourceType":"{}"}},"sessionId":"S1"}})",
-                      id, url, type));
+      on.fake.say(fmt::format(R"({{"method":"Fetch.requestPaused","params":{{"requestId":"{}",)"
+                              R"("request":{{"url":"{}"}},"resourceType":"{}"}}}})",
+                              id, url, type));
     };
     pause("1", "http://good.example/", "Document");
     pause("2", "http://bad.example/", "Document");
