@@ -12,7 +12,7 @@ constexpr auto kAskLimit = 10s;
 
 Problem refused(Error const& error) {
   if (error.is(Errc::refused)) return Problem(400, "request.invalid", error.text() + ".");
-  return Problem(503, "run.browser_host_unavailable", "Chromium did not answer.");
+  return Problem(503, "runtime.host_unavailable", "Chromium did not answer.");
 }
 
 }  // namespace

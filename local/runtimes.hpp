@@ -104,8 +104,8 @@ class Runtimes {
   void count_cdp(RunId const& run, int change);
 
   /// Asks an active runtime's Chromium on the backend's own connection. 409 runtime.not_active, 503
-  /// run.browser_host_unavailable when it goes meanwhile or does not answer; Chromium's refusal is
-  /// a 400 with its words.
+  /// runtime.host_unavailable when it goes meanwhile or does not answer; Chromium's refusal is a
+  /// 400 with its words.
   awaitable<Outcome<Json>> ask_browser(RuntimeId id, std::string method, Json params);
   /// Where the Chromium of an active run listens, for a CdpConnection of one's own.
   [[nodiscard]] std::optional<net::Url> devtools(RunId const& run) const;

@@ -137,7 +137,7 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
     if (!there) co_return there.error();
     co_await net::sleep_for(kClosePause);
   }
-  co_return Problem(503, "run.browser_host_unavailable", "The page does not close.",
+  co_return Problem(503, "runtime.host_unavailable", "The page does not close.",
                     "Stop the runtime if it has to go.");
 }
 

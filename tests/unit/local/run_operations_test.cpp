@@ -276,6 +276,6 @@ TEST_CASE("targets: list, create, activate, close; not while the runtime is stop
     };
     auto const cut = co_await api.send("GET", base);
     CHECK(cut.status == 503);
-    CHECK(cut.code() == "run.browser_host_unavailable");
+    CHECK(cut.code() == "runtime.host_unavailable");
   });
 }
