@@ -73,7 +73,7 @@ struct CdpConnection::Waiting {
 };
 
 CdpConnection::CdpConnection(net::Loop& loop, CdpListener* listener)
-    : loop_(loop), listener_(listener), tasks_(loop.executor()) {}
+    : loop_(loop), listener_(listener), answered_(loop.executor()), tasks_(loop.executor()) {}
 
 CdpConnection::~CdpConnection() = default;
 
@@ -123,7 +123,10 @@ awaitable<Result<Json>> CdpConnection::call(std::string method, Json params, std
   Waiting waiting(loop_.executor());
   auto const id = send(method, params, session);
   waiting_.emplace(id, &waiting);
-  auto const forget = scope_exit([this, id] { waiting_.erase(id); });
+  auto const forget = scope_exit([this, id] {
+    waiting_.erase(id);
+    if (waiting_.empty()) answered_.notify_all();
+  });
   auto late = fmt::format("ask Chromium ({})", method);
   co_return co_await net::within(limit, answer(waiting, std::move(method)), std::move(late));
 }
@@ -173,6 +176,7 @@ awaitable<void> CdpConnection::ended() {
 awaitable<void> CdpConnection::close() {
   if (ws_) ws_->abort();
   co_await tasks_.join();
+  while (!waiting_.empty()) co_await answered_.wait();
 }
 
 }  // namespace bridge::local

@@ -65,7 +65,7 @@ class CdpConnection final : private net::WsReceiver {
   [[nodiscard]] bool is_open() const { return open_; }
   /// Returns once the browser has gone or close() was called. At once when it never was open.
   awaitable<void> ended();
-  /// Ends it: calls under way get end_of_stream. Returns when nothing of it is left.
+  /// Ends it: calls under way get end_of_stream. Returns when they have, and nothing of it is left.
   awaitable<void> close();
 
  private:
@@ -84,6 +84,7 @@ class CdpConnection final : private net::WsReceiver {
   bool open_ = false;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, Waiting*> waiting_;  // each is owned by its call()
+  net::Broadcast answered_;                    // no call is under way any more
   net::Tasks tasks_;
 };
 
