@@ -38,7 +38,7 @@ awaitable<void> Camera::serve(net::Url devtools) {
   co_await tasks_.join();
 }
 
-bool Camera::wants(std::string_view method) {
+bool Camera::wants(std::string_view method, std::size_t) {
   return method == "Page.screencastFrame" || method == "Target.targetCreated" ||
          method == "Target.detachedFromTarget";
 }

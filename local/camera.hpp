@@ -24,7 +24,7 @@ class Camera final : private CdpListener {
   awaitable<void> serve(net::Url devtools);
 
  private:
-  [[nodiscard]] bool wants(std::string_view method) override;
+  [[nodiscard]] bool wants(std::string_view method, std::size_t bytes) override;
   void on_event(CdpEvent const& event) override;
   awaitable<void> aim_at(std::string target);
   awaitable<void> go_on(std::string session);

@@ -81,6 +81,7 @@ awaitable<Result<void>> CdpConnection::open(net::Url devtools) {
   net::Reach const reach;
   net::WsLimits limits;
   limits.check_utf8 = false;
+  limits.message_max = kMessageMax + (1U << 20);  // for what is round it
   auto dialled = co_await net::dial_ws(loop_, std::move(devtools), reach, limits, kDialLimit);
   if (auto* const error = std::get_if<Error>(&dialled)) co_return std::move(*error);
   if (auto* const refused = std::get_if<net::UpgradeRefused>(&dialled))
@@ -143,7 +144,7 @@ awaitable<Result<Json>> CdpConnection::answer(Waiting& waiting, std::string what
 void CdpConnection::on_message(net::WsOpcode, std::span<char> payload) {
   std::string_view const text(payload.data(), payload.size());
   auto const known = method_of(text);
-  if (!known.empty() && (listener_ == nullptr || !listener_->wants(known))) return;
+  if (!known.empty() && (listener_ == nullptr || !listener_->wants(known, text.size()))) return;
   auto message = Json::parse(text, nullptr, false);
   if (message.is_discarded()) {
     mend_surrogates(payload);

@@ -23,8 +23,12 @@ struct CdpEvent {
 class CdpListener {
  public:
   virtual ~CdpListener() = default;
-  /// Asked before an event is parsed: false for those you ignore saves most of their cost.
-  [[nodiscard]] virtual bool wants([[maybe_unused]] std::string_view method) { return true; }
+  /// Asked before an event of `bytes` bytes is parsed: false for those you ignore saves most of
+  /// their cost.
+  [[nodiscard]] virtual bool wants([[maybe_unused]] std::string_view method,
+                                   [[maybe_unused]] std::size_t bytes) {
+    return true;
+  }
   virtual void on_event(CdpEvent const& event) = 0;
   /// The browser has gone or has cut us off. No event comes any more.
   virtual void on_end() {}
@@ -44,6 +48,9 @@ class CdpListener {
 class CdpConnection final : private net::WsReceiver {
  public:
   static constexpr Duration kCallLimit = 30s;
+  /// As much as Chromium itself puts into a message. A page decides how large an event becomes, and
+  /// none may cost us the connection.
+  static constexpr std::size_t kMessageMax = 256ULL << 20;
 
   /// `listener` may be none, and else outlives close().
   explicit CdpConnection(net::Loop& loop, CdpListener* listener = nullptr);

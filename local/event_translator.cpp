@@ -21,6 +21,10 @@ constexpr std::array kOthers{
     "Page.javascriptDialogOpening"sv, "Page.javascriptDialogClosed"sv, "Target.targetCrashed"sv,
     "Browser.downloadWillBegin"sv,    "Browser.downloadProgress"sv,
 };
+constexpr std::array kNeeded{
+    "Target.attachedToTarget"sv, "Target.detachedFromTarget"sv,   "Target.targetCrashed"sv,
+    "Network.loadingFinished"sv, "Page.javascriptDialogClosed"sv, "Browser.downloadProgress"sv,
+};
 // A page that never lets its requests end must not fill our memory.
 constexpr std::size_t kRequestsMax = 20'000;
 constexpr std::size_t kFramesMax = 20'000;
@@ -64,6 +68,10 @@ std::optional<std::uint64_t> announced_bytes(Json const& response) {
 
 bool EventTranslator::is_plentiful(std::string_view method) {
   return std::find(kPlentiful.begin(), kPlentiful.end(), method) != kPlentiful.end();
+}
+
+bool EventTranslator::is_needed(std::string_view method) {
+  return std::find(kNeeded.begin(), kNeeded.end(), method) != kNeeded.end();
 }
 
 bool EventTranslator::knows(std::string_view method) {

@@ -24,6 +24,8 @@ class EventTranslator {
   [[nodiscard]] static bool knows(std::string_view method);
   /// Those of pages that may come by the thousand; the others are few and matter more.
   [[nodiscard]] static bool is_plentiful(std::string_view method);
+  /// Those that must not be left out: by them it knows what there is, or learns what has ended.
+  [[nodiscard]] static bool is_needed(std::string_view method);
 
   /// What the event means for the run, mostly one event or none. May throw Json::exception when
   /// Chromium breaks its own protocol.

@@ -72,7 +72,7 @@ awaitable<void> LiveView::leave(std::uint16_t code, std::string reason) {
   if (patient) ws_->abort();
 }
 
-bool LiveView::wants(std::string_view method) {
+bool LiveView::wants(std::string_view method, std::size_t) {
   return method == "Page.screencastFrame" || method == "Target.targetCreated" ||
          method == "Target.targetDestroyed" || method == "Target.targetInfoChanged" ||
          method == "Target.detachedFromTarget";

@@ -40,7 +40,7 @@ class LiveView final : private CdpListener, private net::WsReceiver {
     std::string url;
   };
 
-  [[nodiscard]] bool wants(std::string_view method) override;
+  [[nodiscard]] bool wants(std::string_view method, std::size_t bytes) override;
   void on_event(CdpEvent const& event) override;
   void on_message(net::WsOpcode kind, std::span<char> payload) override;
 

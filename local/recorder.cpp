@@ -44,6 +44,19 @@ Json open_shadow_roots() {
               {"runImmediately", true}};
 }
 
+struct Reason {
+  std::string_view name;
+  std::string_view text;
+};
+
+Reason const& reason_of(EventBudget::Why why) {
+  static constexpr Reason kFast{"too_many_events", "they came too fast"};
+  static constexpr Reason kLarge{"event_too_large", "each of them is too large"};
+  static constexpr Reason kFull{"run_limit_reached", "the run has as many as are kept of one"};
+  if (why == EventBudget::Why::too_large) return kLarge;
+  return why == EventBudget::Why::full ? kFull : kFast;
+}
+
 }  // namespace
 
 Recorder::Recorder(net::Loop& loop, RunFeed& feed, Options options, Log log)
@@ -113,17 +126,18 @@ awaitable<void> Recorder::close() {
   co_await cdp_.close();
   tasks_.stop();
   co_await tasks_.join();
-  tell_refused();
+  tell_refused(true);
   co_await hand_over_downloads();
   write();
 }
 
-bool Recorder::wants(std::string_view method) {
+bool Recorder::wants(std::string_view method, std::size_t bytes) {
   if (method == "Fetch.requestPaused") return true;
   if (!EventTranslator::knows(method)) return false;
-  // What ends a request is needed to forget it, and costs no event.
-  if (!EventTranslator::is_plentiful(method) || method == "Network.loadingFinished") return true;
-  if (budget_.allow(method, Clock::now())) return true;
+  // What we need to know, and what ends something: that costs no event of its own.
+  if (EventTranslator::is_needed(method)) return true;
+  auto& budget = EventTranslator::is_plentiful(method) ? plenty_ : rest_;
+  if (budget.allow(method, bytes, Clock::now())) return true;
   refused_.notify();
   return false;
 }
@@ -147,7 +161,7 @@ void Recorder::take(CdpEvent const& event) {
     if (waiting_.size() < kWaitingMax) {
       waiting_.push_back(std::move(made));
     } else {
-      budget_.refuse(event.method);
+      plenty_.refuse(event.method);
       refused_.notify();
     }
   }
@@ -250,24 +264,28 @@ awaitable<void> Recorder::tell_loop() {
   }
 }
 
-void Recorder::tell_refused() {
-  auto const refused = budget_.take_refused();
-  if (refused.empty()) return;
+void Recorder::tell_refused(bool at_the_end) {
+  for (auto* const budget : {&plenty_, &rest_})
+    for (auto const& [why, counts] : budget->take_refused(at_the_end)) tell_refused(why, counts);
+}
+
+void Recorder::tell_refused(EventBudget::Why why, EventBudget::Counts const& counts) {
   std::uint64_t all = 0;
   Json by_kind = Json::object();
-  for (auto const& [method, count] : refused) {
+  for (auto const& [method, count] : counts) {
     all += count;
     by_kind[method] = count;
   }
+  auto const& reason = reason_of(why);
   Event event;
   event.run = options_.run;
   event.time = now();
   event.type = "runtime.lifecycle";
   event.name = "events.dropped";
-  event.data = to_text(Json{{"reason", "too_many_events"}, {"dropped", all}, {"byKind", by_kind}});
+  event.data = to_text(Json{{"reason", reason.name}, {"dropped", all}, {"byKind", by_kind}});
   waiting_.push_back(std::move(event));
   more_.notify();
-  log_.warn("{} events were not recorded: they came too fast", all);
+  log_.warn("{} events were not recorded: {}", all, reason.text);
 }
 
 void Recorder::write() {

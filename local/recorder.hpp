@@ -48,7 +48,7 @@ class Recorder final : private CdpListener {
   }
 
  private:
-  bool wants(std::string_view method) override;
+  bool wants(std::string_view method, std::size_t bytes) override;
   void on_event(CdpEvent const& event) override;
 
   void take(CdpEvent const& event);
@@ -58,14 +58,16 @@ class Recorder final : private CdpListener {
   awaitable<void> hand_over_downloads();
   awaitable<void> write_loop();
   awaitable<void> tell_loop();
-  void tell_refused();
+  void tell_refused(bool at_the_end = false);
+  void tell_refused(EventBudget::Why why, EventBudget::Counts const& counts);
   void write();
 
   RunFeed& feed_;
   Options options_;
   Log log_;
   EventTranslator translator_;
-  EventBudget budget_;
+  EventBudget plenty_;  // for what pages may say by the thousand
+  EventBudget rest_;    // for the others, which the plentiful ones must not push out
   std::vector<Event> waiting_;
   std::map<std::string, Download> kept_;  // by guid: those of waiting events
   net::Signal more_;                      // for the writer: something waits

@@ -54,9 +54,14 @@ void Runtimes::set_active_target(RuntimeId const& id, std::string target) {
   if (auto* const life = find(id)) life->active_target = std::move(target);
 }
 
-// Ends when Chromium has dropped the recorder's connection and lives on.
+// Ends when Chromium has dropped the recorder's connection and lives on. Its rules have gone with
+// the connection: a browser that has any does not live on.
 awaitable<void> Runtimes::cut_off(Life& life) {
   co_await life.recorder->browser().ended();
+  if (life.recorder->restricts()) {
+    life.log.warn("Chromium has cut off who keeps its traffic to the rules, and has to end");
+    life.chromium.kill();
+  }
   co_await net::sleep_for(kEndLimit);
 }
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -20,7 +21,10 @@ namespace {
 struct Heard final : local::CdpListener {
   explicit Heard(net::Loop& loop) : something(loop.executor()) {}
 
-  bool wants(std::string_view method) override { return method != "Network.dataReceived"; }
+  bool wants(std::string_view method, std::size_t bytes) override {
+    largest = std::max(largest, bytes);
+    return method != "Network.dataReceived";
+  }
   void on_event(CdpEvent const& event) override {
     events.push_back(fmt::format("{} {} {}", event.method, event.session, event.params.dump()));
     something.notify();
@@ -31,6 +35,7 @@ struct Heard final : local::CdpListener {
   }
 
   std::vector<std::string> events;
+  std::size_t largest = 0;  // of what it was asked about
   bool ended = false;
   net::Signal something;
 };
@@ -118,6 +123,41 @@ TEST_CASE("cdp connection: events come in order with their session; unwanted one
     while (scene.heard.events.size() < 2) co_await scene.heard.something.wait();
     CHECK(scene.heard.events ==
           std::vector<std::string>{R"(Page.loaded S {"a":1})", "Target.gone  {}"});
+  });
+}
+
+TEST_CASE("cdp connection: what a page makes large costs neither the connection nor the parsing") {
+  with_connection([](Scene& scene) -> awaitable<void> {
+    std::size_t const large = 70ULL << 20;
+    scene.fake.say(R"({"method":"Network.dataReceived","params":")" + std::string(large, 'x') +
+                   "\"}");
+    [[maybe_unused]] auto const heard = co_await scene.cdp.call("A.after");
+    CHECK(heard.has_value());
+    CHECK(scene.heard.events.empty());
+    CHECK(scene.heard.largest > large);
+  });
+}
+
+namespace {
+
+awaitable<void> ask_in_vain(CdpConnection& cdp, bool& ended) {
+  auto const answer = co_await cdp.call("A.slow");
+  CHECK_FALSE(answer.has_value());
+  ended = true;
+}
+
+}  // namespace
+
+TEST_CASE("cdp connection: it is closed when the calls that it had under way have ended") {
+  with_connection([](Scene& scene) -> awaitable<void> {
+    scene.fake.answer = [](Json const&) -> Json { return nullptr; };
+    bool ended = false;
+    net::Tasks tasks(co_await asio::this_coro::executor);
+    tasks.spawn("call", ask_in_vain(scene.cdp, ended));
+    while (scene.fake.heard.empty()) co_await net::sleep_for(1ms);
+    co_await scene.cdp.close();
+    CHECK(ended);
+    co_await tasks.join();
   });
 }
 

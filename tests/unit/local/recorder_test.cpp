@@ -203,6 +203,38 @@ TEST_CASE("recorder: of a flood it keeps a part, and says how much it left out")
   CHECK(navigated);
 }
 
+TEST_CASE("recorder: what is too large to be worth reading is counted, with the reason") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    on.fake.say(R"({"method":"Runtime.consoleAPICalled","params":{"type":"log","args":[)"
+                R"({"type":"string","value":")" +
+                std::string(300'000, 'x') + R"("}]},"sessionId":"S1"})");
+    log_line(on.fake, 1);
+    co_await on.heard();
+  });
+  int lines = 0;
+  for (auto const& event : recording.events()) {
+    if (event.type == "console.message") ++lines;
+    if (event.name != "events.dropped") continue;
+    auto const data = Json::parse(*event.data);
+    CHECK(data.at("reason") == "event_too_large");
+    CHECK(data.at("dropped") == 1);
+  }
+  CHECK(lines == 1);
+  CHECK(recording.events().size() == 3);
+}
+
+TEST_CASE("recorder: a page that navigates in a loop does not fill the disk") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    for (int i = 0; i < 20'000; ++i)
+      on.fake.say(R"({"method":"Page.frameNavigated","sessionId":"S1",
+          "params":{"frame":{"id":"P","url":"http://a/"}}})");
+    co_await on.heard();
+  });
+  CHECK(recording.events().size() < 10'000);
+}
+
 namespace {
 
 awaitable<std::optional<std::string>> known_as(std::string id) {

@@ -65,3 +65,23 @@ TEST_CASE(
     CHECK_FALSE(data.contains("notApplied"));
   });
 }
+
+TEST_CASE("runtime start: a browser that nobody keeps to its rules any more ends at once") {
+  Fake fake;
+  fake.run({}, [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id =
+        co_await api.create(R"({"config":{"networkTraffic":{"urlAllowlist":["a.example"]}}})");
+    auto const started = co_await api.start(id);
+    auto const refused = co_await api.send("POST", "/v1/runtimes/" + id + "/targets",
+                                           R"({"uri":"http://b.example/"})");
+    CHECK(refused.status == 400);
+    CHECK(refused.field() == "uri");
+    auto const begun = Clock::now();
+    fake.devtools.cut();
+    co_await until(api, [](json const& runtimes) { return runtimes.empty(); });
+    CHECK(Clock::now() - begun < 5s);
+    auto const run = co_await api.send("GET", "/v1/runs/" + started.at("runId").get<std::string>());
+    CHECK(run.body.at("status") == "failed");
+  });
+}
