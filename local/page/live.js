@@ -9,6 +9,12 @@ const say = (message) =>
 
 let frame = null;  // {width, height, top}: the page's own size, which the picture stands for
 let driving = false;
+let undrawn = 0;  // frames that wait for their answer
+
+// A picture that comes while another is being loaded takes its place: one event is for both.
+picture.onload = picture.onerror = () => {
+  for (; undrawn > 0; --undrawn) say({type: 'drawn'});
+};
 
 const WHO = {
   cdp: 'A CDP client',
@@ -19,7 +25,7 @@ const WHO = {
 const hear = {
   frame({data, width, height, top}) {
     frame = {width, height, top};
-    picture.onload = () => say({type: 'drawn'});
+    ++undrawn;
     picture.src = `data:image/jpeg;base64,${data}`;
   },
   control({allowed, held, holder, since}) {

@@ -198,6 +198,34 @@ test('a viewer sees the page, drives it when it may, and counts as its controlle
     });
   });
 
+  await t.test('the page answers every picture, drawn or not', async (t) => {
+    const url = await live(runtime, {});
+    const { data, ...sizes } = await (async () => {
+      const viewer = await Viewer.open(url);
+      const frame = await viewer.newest('frame');
+      await viewer.close();
+      return frame;
+    })();
+    await withPage(t, async (page) => {
+      const answers = [];
+      const say = await new Promise((resolve, reject) => {
+        page.routeWebSocket(/socket$/, (socket) => {
+          socket.onMessage((text) => answers.push(JSON.parse(text).type));
+          resolve((...pictures) => pictures.forEach((picture) => socket.send(JSON.stringify({ ...sizes, data: picture }))));
+        }).then(() => page.goto(url)).catch(reject);
+      });
+      const drawn = () => answers.filter((type) => type === 'drawn').length;
+      say(data);
+      await eventually(() => assert.equal(drawn(), 1));
+      say(data, data);
+      await eventually(() => assert.equal(drawn(), 3));
+      say(data, data.slice(0, 40), data);
+      await eventually(() => assert.equal(drawn(), 6));
+      say('bm8gcGljdHVyZQ==');
+      await eventually(() => assert.equal(drawn(), 7));
+    });
+  });
+
   const viewer = await Viewer.open(await live(runtime, {}));
   await viewer.newest('frame');
   await runtime.rest('POST', '/stop');
