@@ -23,7 +23,11 @@ std::optional<std::string> from_base64(std::string text) {
 }
 
 Camera::Camera(net::Loop& loop, FrameFile file, Timestamp run_began)
-    : file_(std::move(file)), run_began_(run_began), cdp_(loop, this), tasks_(loop.executor()) {}
+    : file_(std::move(file)),
+      run_began_(run_began),
+      filled_(loop.executor()),
+      cdp_(loop, this),
+      tasks_(loop.executor()) {}
 
 awaitable<void> Camera::serve(net::Url devtools) {
   auto const opened = co_await cdp_.open(std::move(devtools));
@@ -33,9 +37,11 @@ awaitable<void> Camera::serve(net::Url devtools) {
   }
   Json const discover{{"discover", true}};
   cdp_.post("Target.setDiscoverTargets", discover);
-  co_await cdp_.ended();
+  co_await (cdp_.ended() || filled_.wait());
   tasks_.stop();
   co_await tasks_.join();
+  // Chromium takes no more pictures for who has left.
+  co_await cdp_.close();
 }
 
 bool Camera::wants(std::string_view method, std::size_t) {
@@ -83,6 +89,7 @@ void Camera::keep(std::string_view base64) {
   auto const since = std::max<std::int64_t>((now() - run_began_).count(), 0);
   auto const kept = file_.add(static_cast<std::uint32_t>(since), *picture);
   full_ = !kept || file_.bytes() > kBytesMax;
+  if (full_) filled_.notify();
   if (!kept)
     log_.error("a recording ends here: {}", kept.error().text());
   else if (full_)

@@ -20,7 +20,7 @@ class Camera final : private CdpListener {
 
   Camera(net::Loop& loop, FrameFile file, Timestamp run_began);
 
-  /// Returns when the browser has gone.
+  /// Returns when the browser has gone, or when there is no room for more.
   awaitable<void> serve(net::Url devtools);
 
  private:
@@ -35,6 +35,7 @@ class Camera final : private CdpListener {
   Timestamp run_began_;
   std::string last_;  // the picture that was kept last
   bool full_ = false;
+  net::Signal filled_;
   CdpConnection cdp_;
   std::map<std::string, Screencast, std::less<>> casts_;  // by session
   net::Tasks tasks_;

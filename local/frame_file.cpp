@@ -29,27 +29,31 @@ Descriptor open_to_read(std::filesystem::path const& path) {
 }  // namespace
 
 Result<FrameFile> FrameFile::create(std::filesystem::path const& path) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.is_open()) return system_error("make the recording's file");
   return FrameFile(std::move(file));
 }
 
 std::vector<FrameFile::Frame> FrameFile::frames(std::filesystem::path const& path) {
   std::vector<Frame> found;
+  read_on(path, found);
+  return found;
+}
+
+void FrameFile::read_on(std::filesystem::path const& path, std::vector<Frame>& known) {
   auto const file = open_to_read(path);
   struct stat status {};
-  if (!file.is_open() || ::fstat(file.get(), &status) != 0) return found;
+  if (!file.is_open() || ::fstat(file.get(), &status) != 0) return known.clear();
   auto const end = static_cast<std::uint64_t>(status.st_size);
-  std::uint64_t offset = 0;
+  std::uint64_t offset = known.empty() ? 0 : known.back().offset + known.back().size;
   while (offset + kHeadBytes <= end) {
     auto const head = read_at(file.get(), offset, kHeadBytes);
     if (!head || head->size() < kHeadBytes) break;
     Frame frame{get(*head), get(std::string_view(*head).substr(4)), offset + kHeadBytes};
     if (frame.offset + frame.size > end) break;
-    found.push_back(frame);
+    known.push_back(frame);
     offset = frame.offset + frame.size;
   }
-  return found;
 }
 
 Result<std::string> FrameFile::read(std::filesystem::path const& path, Frame const& frame) {

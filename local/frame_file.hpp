@@ -21,10 +21,12 @@ class FrameFile {
     std::uint64_t offset = 0;  ///< of the picture
   };
 
-  /// A new file for writing; one that is there is emptied.
+  /// A new file for writing; an error when there is one already.
   [[nodiscard]] static Result<FrameFile> create(std::filesystem::path const& path);
   /// The pictures of a file; none when there is no such file.
   [[nodiscard]] static std::vector<Frame> frames(std::filesystem::path const& path);
+  /// The same, by reading only what is behind the ones that are known.
+  static void read_on(std::filesystem::path const& path, std::vector<Frame>& known);
   [[nodiscard]] static Result<std::string> read(std::filesystem::path const& path,
                                                 Frame const& frame);
 

@@ -1,15 +1,16 @@
 #include "local/recordings.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/scope_exit.hpp"
 #include "local/camera.hpp"
-#include "local/frame_file.hpp"
 
 namespace bridge::local {
 namespace {
 
 constexpr auto kSuffix = ".frames";
+// A player asks for one recording, again and again.
+constexpr std::size_t kKnownMax = 8;
 
 }  // namespace
 
@@ -52,7 +53,12 @@ void Recordings::sweep() {
 
 awaitable<void> Recordings::follow() {
   for (;;) {
-    for (auto const& active : runtimes_.snapshot()) {
+    auto const all = runtimes_.snapshot();
+    // A camera may end before its run does, which is not to be begun again.
+    std::erase_if(recorded_, [&](RunId const& run) {
+      return std::none_of(all.begin(), all.end(), [&](auto const& one) { return one.run == run; });
+    });
+    for (auto const& active : all) {
       auto devtools = runtimes_.devtools(active.run);
       if (!devtools || !recorded_.insert(active.run).second) continue;
       recording_.spawn("recording", record(active.run, std::move(*devtools)));
@@ -62,7 +68,6 @@ awaitable<void> Recordings::follow() {
 }
 
 awaitable<void> Recordings::record(RunId run, net::Url devtools) {
-  auto const over = scope_exit([this, &run] { recorded_.erase(run); });
   auto const row = store_.run(run);
   auto file = FrameFile::create(file_of(run));
   if (!row || !file) {
@@ -73,9 +78,22 @@ awaitable<void> Recordings::record(RunId run, net::Url devtools) {
   co_await camera.serve(std::move(devtools));
 }
 
+std::vector<FrameFile::Frame> const& Recordings::frames_of(RunId const& run) const {
+  auto const found =
+      std::find_if(known_.begin(), known_.end(), [&](auto const& one) { return one.first == run; });
+  if (found == known_.end())
+    known_.emplace_front(run, std::vector<FrameFile::Frame>());
+  else
+    known_.splice(known_.begin(), known_, found);
+  if (known_.size() > kKnownMax) known_.pop_back();
+  auto& frames = known_.front().second;
+  FrameFile::read_on(file_of(run), frames);
+  return frames;
+}
+
 Recordings::State Recordings::state(Run const& run) const {
   State state;
-  auto const frames = FrameFile::frames(file_of(run.id));
+  auto const& frames = frames_of(run.id);
   bool const goes_on = run.status == Status::active && recorded_.contains(run.id);
   state.status = goes_on ? "preparing" : frames.empty() ? "not_available" : "ready";
   auto const end = run.finished_at.value_or(now());
@@ -89,14 +107,14 @@ Json Recordings::index(RunId const& run) const {
   auto const found = row ? state(*row) : none;
   auto times = Json::array();
   if (row)
-    for (auto const& frame : FrameFile::frames(file_of(run))) times.push_back(frame.at_ms / 1000.0);
+    for (auto const& frame : frames_of(run)) times.push_back(frame.at_ms / 1000.0);
   return Json{{"status", found.status},
               {"durationSeconds", found.seconds.value_or(0)},
               {"times", std::move(times)}};
 }
 
 std::optional<std::string> Recordings::picture(RunId const& run, std::size_t index) const {
-  auto const frames = FrameFile::frames(file_of(run));
+  auto const& frames = frames_of(run);
   if (index >= frames.size()) return std::nullopt;
   auto read = FrameFile::read(file_of(run), frames[index]);
   if (!read) return std::nullopt;

@@ -1,11 +1,15 @@
 #pragma once
 
 #include <filesystem>
+#include <list>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.hpp"
+#include "local/frame_file.hpp"
 #include "local/json.hpp"
 #include "local/runtimes.hpp"
 #include "local/store.hpp"
@@ -41,6 +45,7 @@ class Recordings {
   awaitable<void> follow();
   awaitable<void> record(RunId run, net::Url devtools);
   [[nodiscard]] std::filesystem::path file_of(RunId const& run) const;
+  [[nodiscard]] std::vector<FrameFile::Frame> const& frames_of(RunId const& run) const;
 
   net::Loop& loop_;
   Store& store_;
@@ -48,7 +53,9 @@ class Recordings {
   std::filesystem::path directory_;
   bool enabled_;
   Log log_{"local"};
-  std::set<RunId> recorded_;  // those under way
+  std::set<RunId> recorded_;  // those that are active: none is begun twice
+  /// The frames of the recordings that were looked at last, the latest first.
+  mutable std::list<std::pair<RunId, std::vector<FrameFile::Frame>>> known_;
   net::Tasks following_;
   net::Tasks recording_;  // each ends with its run's browser
 };

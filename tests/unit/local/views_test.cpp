@@ -114,6 +114,25 @@ TEST_CASE("frame file: pictures come back, but for one that a kill has cut off")
   }
 }
 
+TEST_CASE("frame file: a recording that is there is not made anew, and is read on where it ended") {
+  bridge::test::TemporaryDirectory directory;
+  auto const path = directory.path() / "run.frames";
+  auto file = FrameFile::create(path).value();
+  REQUIRE(file.add(5, "first").has_value());
+  CHECK_FALSE(FrameFile::create(path).has_value());
+  auto known = FrameFile::frames(path);
+  REQUIRE(known.size() == 1);
+  REQUIRE(file.add(6, "second").has_value());
+  known.front().at_ms = 77;  // not looked at again
+  FrameFile::read_on(path, known);
+  REQUIRE(known.size() == 2);
+  CHECK(known.front().at_ms == 77);
+  CHECK(FrameFile::read(path, known.back()).value() == "second");
+  std::filesystem::remove(path);
+  FrameFile::read_on(path, known);
+  CHECK(known.empty());
+}
+
 TEST_CASE("camera: pictures come as base64") {
   CHECK(from_base64("aGk=") == "hi");
   CHECK(from_base64("+/+/") == "\xfb\xff\xbf");
