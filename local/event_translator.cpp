@@ -89,7 +89,7 @@ std::vector<Event> EventTranslator::translate(CdpEvent const& event, Timestamp w
   if (method == "Network.requestWillBeSent") request(event);
   if (method == "Network.responseReceived") response(event);
   if (method == "Network.loadingFailed") failed(event);
-  if (method == "Network.loadingFinished") requests_.erase(params.value("requestId", ""));
+  if (method == "Network.loadingFinished") forget_request(params.value("requestId", ""));
   if (method == "Page.frameNavigated") navigated(event);
   if (method == "Page.navigatedWithinDocument") moved_within(event);
   if (method == "Page.javascriptDialogOpening") dialog(event);
@@ -141,6 +141,25 @@ void EventTranslator::session_ended(Json const& params) {
   sessions_.erase(session);
   std::erase_if(pages_, [&](Page const& page) { return page.session == session; });
   std::erase_if(frames_, [&](auto const& frame) { return frame.second == session; });
+  std::vector<std::string> unfinished;
+  for (auto const& [id, request] : requests_)
+    if (request.session == session) unfinished.push_back(id);
+  for (auto const& id : unfinished) forget_request(id);
+}
+
+void EventTranslator::keep_request(std::string const& id, Request request) {
+  forget_request(id);
+  if (requests_.size() >= kRequestsMax) forget_request(std::string(request_ids_.begin()->second));
+  request.number = ++requests_begun_;
+  request_ids_.emplace(request.number, id);
+  requests_.emplace(id, std::move(request));
+}
+
+void EventTranslator::forget_request(std::string const& id) {
+  auto const found = requests_.find(id);
+  if (found == requests_.end()) return;
+  request_ids_.erase(found->second.number);
+  requests_.erase(found);
 }
 
 void EventTranslator::request(CdpEvent const& event) {
@@ -150,8 +169,7 @@ void EventTranslator::request(CdpEvent const& event) {
   auto const& asked = params.at("request");
   auto const id = params.at("requestId").get<std::string>();
   auto const url = shown_url(asked.at("url").get<std::string>());
-  if (requests_.size() >= kRequestsMax) requests_.clear();
-  requests_.insert_or_assign(id, Request{url, now_});
+  keep_request(id, Request{url, now_, std::string(event.session)});
   Json data{{"requestId", id},
             {"method", asked.value("method", "")},
             {"url", url},
@@ -165,11 +183,11 @@ void EventTranslator::response(CdpEvent const& event) {
   auto const id = params.at("requestId").get<std::string>();
   auto const& answer = params.at("response");
   // The first request of a page that came with its address was sent before we could listen.
-  if (!requests_.contains(id)) {
+  if (params.value("type", "") == "Document" && !requests_.contains(id)) {
     auto const url = shown_url(answer.value("url", ""));
     Json const data{
         {"requestId", id}, {"url", url}, {"resourceType", params.value("type", "Other")}};
-    requests_.insert_or_assign(id, Request{url, now_});
+    keep_request(id, Request{url, now_, std::string(event.session)});
     add(event.session, "network.request", "started", data);
   }
   response_of(event, answer);
@@ -203,7 +221,7 @@ void EventTranslator::failed(CdpEvent const& event) {
   if (auto const asked = requests_.find(id); asked != requests_.end()) {
     data["url"] = asked->second.url;
     data["durationSeconds"] = seconds_since(asked->second.since, now_);
-    requests_.erase(asked);
+    forget_request(id);
   }
   add(event.session, "network.failed", "failed", data);
 }

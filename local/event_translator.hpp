@@ -50,6 +50,8 @@ class EventTranslator {
   struct Request {
     std::string url;
     Timestamp since;
+    std::string session;
+    std::uint64_t number = 0;  ///< in the order of their beginnings
   };
   struct Transfer {
     std::string url;
@@ -75,6 +77,8 @@ class EventTranslator {
   void download_began(Json const& params);
   void download_moved(Json const& params);
 
+  void keep_request(std::string const& id, Request request);
+  void forget_request(std::string const& id);
   [[nodiscard]] Owner* owner_of(std::string_view session);
   Event& add(std::string_view session, std::string_view type, std::string_view status,
              Json const& data);
@@ -84,6 +88,8 @@ class EventTranslator {
   std::vector<Event> made_;
   std::map<std::string, Owner, std::less<>> sessions_;
   std::unordered_map<std::string, Request> requests_;  // by request id, which no two sessions share
+  std::map<std::uint64_t, std::string> request_ids_;    // by number
+  std::uint64_t requests_begun_ = 0;
   std::unordered_map<std::string, std::string> frames_;  // id -> session
   std::map<std::string, Transfer, std::less<>> downloads_;
   std::vector<Page> pages_;

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 using namespace bridge;
@@ -92,6 +94,41 @@ TEST_CASE("event translator: a response whose request nobody saw brings one with
   CHECK(events[0].type == "network.request");
   CHECK(data_of(events[0]).at("url") == "http://a/");
   CHECK(events[1].type == "network.response");
+}
+
+TEST_CASE("event translator: only a document's request can have been missed") {
+  Site site;
+  auto const answered = site.one("Network.responseReceived", "S1",
+                                 R"({"requestId":"9","type":"Image",
+                                     "response":{"url":"http://a/i","status":200}})");
+  CHECK(answered.type == "network.response");
+  CHECK_FALSE(data_of(answered).contains("durationSeconds"));
+}
+
+TEST_CASE("event translator: requests that never end are forgotten, the oldest first") {
+  Site site;
+  auto const ask = [&](int number) {
+    auto const params = fmt::format(R"({{"requestId":"{}","request":{{"url":"http://a/"}}}})",
+                                    number);
+    site.one("Network.requestWillBeSent", "S1", params.c_str());
+  };
+  auto const is_known = [&](int number) {
+    auto const params = fmt::format(R"({{"requestId":"{}","errorText":"x"}})", number);
+    return data_of(site.one("Network.loadingFailed", "S1", params.c_str())).contains("url");
+  };
+  for (int i = 0; i < 20'001; ++i) ask(i);
+  CHECK_FALSE(is_known(0));
+  CHECK(is_known(1));
+  CHECK(is_known(20'000));
+}
+
+TEST_CASE("event translator: the requests of a session go with it") {
+  Site site;
+  site.one("Network.requestWillBeSent", "S2",
+           R"({"requestId":"7","request":{"url":"http://a/x","method":"POST"}})");
+  site.say("Target.detachedFromTarget", "", R"({"sessionId":"S2"})");
+  auto const failed = site.one("Network.loadingFailed", "S2", R"({"requestId":"7"})");
+  CHECK_FALSE(data_of(failed).contains("url"));
 }
 
 TEST_CASE("event translator: a failure names its address and what blocked it") {
