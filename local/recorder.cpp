@@ -1,6 +1,9 @@
 #include "local/recorder.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <nlohmann/json.hpp>
 
@@ -9,10 +12,14 @@ namespace {
 
 // Long enough to gather what belongs together, too short for a watcher to notice.
 constexpr auto kGather = 15ms;
+// Every batch is an fsync. Nobody waits for those of a run that nobody watches.
+constexpr auto kGatherUnwatched = 250ms;
 constexpr auto kTellPause = 1s;
 constexpr std::size_t kWaitingMax = 20'000;
-// Larger ones that somebody else keeps on another disk are not copied: it would hold up the loop.
-constexpr std::uintmax_t kCopyMax = 256ULL << 20;
+// More than a browser is ever about to finish at once.
+constexpr std::size_t kFinishedMax = 1000;
+constexpr std::uint64_t kCopyMax = 16ULL << 30;
+constexpr std::size_t kCopyPiece = 1 << 20;
 
 // Everything that pages are made of; not the browser's own windows, which Chromium builds of pages,
 // too.
@@ -44,6 +51,25 @@ Json open_shadow_roots() {
               {"runImmediately", true}};
 }
 
+// On the disk's thread.
+Result<void> copy_to(Descriptor const& from, std::filesystem::path const& path) {
+  struct stat found {};
+  if (::fstat(from.get(), &found) != 0 || !S_ISREG(found.st_mode))
+    return Error(Errc::not_found, "copy a download");
+  Descriptor const to(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!to.is_open()) return system_error("copy a download");
+  for (std::uint64_t at = 0;;) {
+    auto const bytes = read_at(from.get(), at, kCopyPiece);
+    if (!bytes) return bytes.error();
+    if (bytes->empty()) return Result<void>{};
+    at += bytes->size();
+    if (at > kCopyMax) return Error(Errc::too_large, "copy a download");
+    auto const wrote = write_all(to.get(), *bytes);
+    if (!wrote) return wrote;
+  }
+}
+
 struct Reason {
   std::string_view name;
   std::string_view text;
@@ -65,6 +91,7 @@ Recorder::Recorder(net::Loop& loop, RunFeed& feed, Options options, Log log)
       log_(std::move(log)),
       translator_(options_.run),
       more_(loop.executor()),
+      downloaded_(loop.executor()),
       refused_(loop.executor()),
       cdp_(loop, this),
       tasks_(loop.executor()) {}
@@ -119,15 +146,18 @@ awaitable<Result<void>> Recorder::open(net::Url devtools) {
 
 void Recorder::begin() {
   tasks_.spawn("recorder", write_loop());
+  tasks_.spawn("recorder downloads", hand_over_loop());
   tasks_.spawn("recorder budget", tell_loop());
 }
 
 awaitable<void> Recorder::close() {
   co_await cdp_.close();
+  tell_refused(true);
+  // What is there already does not wait for a large file.
+  write();
   tasks_.stop();
   co_await tasks_.join();
-  tell_refused(true);
-  co_await hand_over_downloads();
+  co_await hand_over_all();
   write();
 }
 
@@ -157,15 +187,21 @@ void Recorder::take(CdpEvent const& event) {
     return;
   }
   for (auto& made : translator_.translate(event, now())) {
-    if (made.type == "download" && made.status == "finished") keep_download(made);
-    if (waiting_.size() < kWaitingMax) {
-      waiting_.push_back(std::move(made));
-    } else {
-      plenty_.refuse(event.method);
-      refused_.notify();
-    }
+    if (made.type == "download" && made.status == "finished")
+      keep_download(std::move(made));
+    else
+      put(std::move(made), event.method);
   }
-  if (!waiting_.empty()) more_.notify();
+}
+
+void Recorder::put(Event event, std::string_view method) {
+  if (waiting_.size() < kWaitingMax) {
+    waiting_.push_back(std::move(event));
+    more_.notify();
+  } else {
+    plenty_.refuse(method);
+    refused_.notify();
+  }
 }
 
 // Everything a target needs, in one go, then it runs. Whoever lacks a domain (a worker has no Page)
@@ -199,61 +235,107 @@ void Recorder::judge(CdpEvent const& event) {
   cdp_.post(admitted ? "Fetch.continueRequest" : "Fetch.failRequest", answer, event.session);
 }
 
-// A controller that has set a directory of its own gets its file there; we keep another name of it.
-void Recorder::keep_download(Event& event) {
+// A controller that has set a directory of its own gets its file there; we keep another name of it,
+// or hold it open until it is copied: its owner may remove it at once.
+void Recorder::keep_download(Event event) {
+  if (finished_.size() >= kFinishedMax) {
+    plenty_.refuse("Browser.downloadProgress");
+    refused_.notify();
+    return;
+  }
   auto data = Json::parse(*event.data);
-  auto const guid = data.at("guid").get<std::string>();
-  std::filesystem::path const kept = options_.downloads / guid;
+  Finished done;
+  auto const kept = options_.downloads / data.at("guid").get<std::string>();
   std::filesystem::path const where = data.value("path", kept.string());
   std::error_code ec;
   if (where != kept) {
     std::filesystem::create_hard_link(where, kept, ec);
-    if (ec && std::filesystem::file_size(where, ec) <= kCopyMax)
-      std::filesystem::copy_file(where, kept, ec);
+    if (ec) done.from = Descriptor(::open(where.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   }
   // Where it lies on this machine is nobody's business.
   data.erase("path");
-  Download download;
-  download.run = options_.run;
-  download.path = kept;
-  download.name = data.value("suggestedFilename", "");
-  download.url = data.value("url", "");
-  download.bytes = std::filesystem::file_size(kept, ec);
-  if (ec) {
-    log_.warn("a download could not be kept: {}", ec.message());
-  } else {
-    data["bytes"] = download.bytes;
-    if (feed_.on_download) kept_.insert_or_assign(guid, std::move(download));
-  }
   event.data = to_text(data);
+  done.event = std::move(event);
+  done.download.run = options_.run;
+  done.download.path = kept;
+  done.download.name = data.value("suggestedFilename", "");
+  done.download.url = data.value("url", "");
+  finished_.push_back(std::move(done));
+  downloaded_.notify();
+}
+
+awaitable<void> Recorder::hand_over_loop() {
+  for (;;) {
+    co_await downloaded_.wait();
+    co_await hand_over_all();
+  }
+}
+
+// Beside the writer: what else happens does not wait for a large file.
+awaitable<void> Recorder::hand_over_all() {
+  // A file that is half taken in is finished, or it would be there without its event.
+  co_await asio::this_coro::throw_if_cancelled(false);
+  while (!finished_.empty()) {
+    auto next = std::move(finished_.front());
+    finished_.pop_front();
+    co_await hand_over(std::move(next));
+  }
+  co_await asio::this_coro::throw_if_cancelled(true);
+}
+
+// Before its event is told: whoever hears of a file can read it.
+awaitable<void> Recorder::hand_over(Finished finished) {
+  auto& download = finished.download;
+  auto const path = download.path;
+  if (finished.from.is_open()) {
+    auto copy = [&] { return copy_to(finished.from, path); };
+    auto const copied = co_await feed_.disk().run(copy);
+    if (!copied) {
+      log_.warn("a download could not be kept: {}", copied.error().text());
+      ::unlink(path.c_str());
+    }
+  }
+  auto data = Json::parse(*finished.event.data);
+  std::error_code ec;
+  download.bytes = std::filesystem::file_size(path, ec);
+  if (!ec) {
+    data["bytes"] = download.bytes;
+    if (feed_.on_download) {
+      auto const file = co_await feed_.on_download(std::move(download));
+      if (file) {
+        data["fileId"] = *file;
+        handed_over_.push_back(path);
+      }
+    }
+  } else if (!finished.from.is_open()) {
+    log_.warn("a download could not be kept: {}", ec.message());
+  }
+  finished.event.data = to_text(data);
+  // There are few of them, and their files are there: no flood pushes them out.
+  waiting_.push_back(std::move(finished.event));
+  more_.notify();
+}
+
+void Recorder::clear_downloads() {
+  std::error_code ignored;
+  for (auto const& path : handed_over_) std::filesystem::remove(path, ignored);
+  std::filesystem::remove(options_.downloads, ignored);  // not when something else is in it
+}
+
+awaitable<void> Recorder::gather() {
+  if (!feed_.is_watched(options_.run)) {
+    auto const& run = options_.run;
+    co_await (feed_.watched(run) || net::sleep_for(kGatherUnwatched));
+  }
+  if (feed_.is_watched(options_.run)) co_await net::sleep_for(kGather);
 }
 
 awaitable<void> Recorder::write_loop() {
   for (;;) {
     co_await more_.wait();
-    co_await net::sleep_for(kGather);
-    co_await hand_over_downloads();
+    co_await gather();
     write();
   }
-}
-
-// Before its event is told: whoever hears of a file can read it.
-awaitable<void> Recorder::hand_over_downloads() {
-  // A file that is half taken in is finished, or it would be there without its event.
-  co_await asio::this_coro::throw_if_cancelled(false);
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    if (kept_.empty()) break;
-    if (waiting_[i].type != "download" || waiting_[i].status != "finished") continue;
-    auto data = Json::parse(*waiting_[i].data);
-    auto const found = kept_.find(data.value("guid", ""));
-    if (found == kept_.end()) continue;
-    auto download = std::move(found->second);
-    kept_.erase(found);
-    auto const file = co_await feed_.on_download(std::move(download));
-    if (file) data["fileId"] = *file;
-    waiting_[i].data = to_text(data);
-  }
-  co_await asio::this_coro::throw_if_cancelled(true);
 }
 
 awaitable<void> Recorder::tell_loop() {

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <deque>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "local/cdp_connection.hpp"
+#include "local/descriptor.hpp"
 #include "local/event_budget.hpp"
 #include "local/event_translator.hpp"
 #include "local/run_feed.hpp"
@@ -37,6 +38,9 @@ class Recorder final : private CdpListener {
   void begin();
   /// Detaches and writes what is left.
   awaitable<void> close();
+  /// Removes the downloads that were handed over, and their directory when nothing else is in it.
+  /// When the browser has ended, and with it whoever may read them there.
+  void clear_downloads();
 
   /// The connection, for questions to the browser that need no session.
   [[nodiscard]] CdpConnection& browser() { return cdp_; }
@@ -48,14 +52,25 @@ class Recorder final : private CdpListener {
   }
 
  private:
+  /// A download that is over, with the event that is to tell it.
+  struct Finished {
+    Event event;
+    Download download;
+    Descriptor from;  // open when it lies on another disk
+  };
+
   bool wants(std::string_view method, std::size_t bytes) override;
   void on_event(CdpEvent const& event) override;
 
   void take(CdpEvent const& event);
   void equip(CdpEvent const& event);
   void judge(CdpEvent const& event);
-  void keep_download(Event& event);
-  awaitable<void> hand_over_downloads();
+  void put(Event event, std::string_view method);
+  void keep_download(Event event);
+  awaitable<void> hand_over_loop();
+  awaitable<void> hand_over_all();
+  awaitable<void> hand_over(Finished finished);
+  awaitable<void> gather();
   awaitable<void> write_loop();
   awaitable<void> tell_loop();
   void tell_refused(bool at_the_end = false);
@@ -69,9 +84,11 @@ class Recorder final : private CdpListener {
   EventBudget plenty_;  // for what pages may say by the thousand
   EventBudget rest_;    // for the others, which the plentiful ones must not push out
   std::vector<Event> waiting_;
-  std::map<std::string, Download> kept_;  // by guid: those of waiting events
-  net::Signal more_;                      // for the writer: something waits
-  net::Signal refused_;                   // something was left out, which is to be told
+  std::deque<Finished> finished_;
+  std::vector<std::filesystem::path> handed_over_;
+  net::Signal more_;        // for the writer: something waits
+  net::Signal downloaded_;  // something has been
+  net::Signal refused_;     // something was left out, which is to be told
   CdpConnection cdp_;
   net::Tasks tasks_;
 };

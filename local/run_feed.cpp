@@ -17,7 +17,11 @@ void RunFeed::tell() {
 }
 
 awaitable<void> RunFeed::unwatched() {
-  while (watchers_ > 0) co_await news_.wait();
+  while (!watched_.empty()) co_await news_.wait();
+}
+
+awaitable<void> RunFeed::watched(RunId run) {
+  while (!is_watched(run)) co_await came_.wait();
 }
 
 void RunFeed::add_activity(RunId const& run, Activity const& activity) {

@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 
 #include "base/log.hpp"
 #include "base/scope_exit.hpp"
 #include "local/activity.hpp"
+#include "local/disk.hpp"
 #include "local/store.hpp"
 #include "net/loop.hpp"
 #include "net/tasks.hpp"
@@ -28,7 +30,8 @@ struct Download {
 /// What happens in runs, on its way into the store and to those who watch. One for the backend.
 class RunFeed {
  public:
-  RunFeed(net::Loop& loop, Store& store) : store_(store), news_(loop.executor()) {}
+  RunFeed(net::Loop& loop, Store& store)
+      : store_(store), news_(loop.executor()), came_(loop.executor()) {}
 
   /// Takes a finished download into the files; its id there, if that went well. None: nobody keeps
   /// files.
@@ -46,23 +49,32 @@ class RunFeed {
   /// Ends when anything has been written about any run.
   awaitable<void> news() { return news_.wait(); }
 
-  /// Somebody watches a run until the token goes.
-  [[nodiscard]] auto watch() {
-    ++watchers_;
-    return scope_exit([this] {
-      --watchers_;
+  /// Somebody watches `run` until the token goes.
+  [[nodiscard]] auto watch(RunId const& run) {
+    watched_.insert(run);
+    came_.notify_all();
+    return scope_exit([this, run] {
+      watched_.erase(watched_.find(run));
       news_.notify_all();
     });
   }
+  [[nodiscard]] bool is_watched(RunId const& run) const { return watched_.contains(run); }
+  /// Ends when somebody watches `run`.
+  awaitable<void> watched(RunId run);
   /// Ends when nobody watches any more: who watches a run leaves by himself when it has ended.
   awaitable<void> unwatched();
+
+  /// For copying what browsers have downloaded.
+  [[nodiscard]] Disk& disk() { return disk_; }
 
  private:
   Store& store_;
   Log log_{"local"};
   std::uint64_t version_ = 0;
-  std::size_t watchers_ = 0;
+  std::multiset<RunId> watched_;  // once for everybody who does
   net::Broadcast news_;
+  net::Broadcast came_;  // somebody who watches
+  Disk disk_;
 };
 
 }  // namespace bridge::local

@@ -92,7 +92,7 @@ awaitable<void> follow(net::HttpExchange& exchange, Store& store, RunFeed& feed,
 
 awaitable<void> stream_run(net::HttpExchange& exchange, Store& store, RunFeed& feed,
                            RunStream stream, net::HttpHeaders headers) {
-  auto const watching = feed.watch();
+  auto const watching = feed.watch(stream.run);
   headers.emplace_back("Content-Type", "text/event-stream");
   headers.emplace_back("Cache-Control", "no-cache");
   auto const begun = co_await exchange.begin_stream(200, std::move(headers), kWriteLimit);

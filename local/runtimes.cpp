@@ -276,6 +276,7 @@ awaitable<void> Runtimes::live(RuntimeId id) {
   life->phase = Phase::stopping;
   if (life->recorder) co_await life->recorder->close();
   co_await life->chromium.stop();
+  if (life->recorder) life->recorder->clear_downloads();
   if (life->proxy) co_await life->proxy->stop();
   if (begun) {
     auto const ended = written([&] { record_end(*life); });

@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -272,6 +275,113 @@ TEST_CASE("recorder: a download is kept, wherever the controller wanted it") {
   CHECK(data.at("fileId") == "file_1");
   CHECK(data.at("bytes") == 4);
   CHECK_FALSE(data.contains("path"));
+}
+
+namespace {
+
+void finish_download(FakeDevtools& fake, std::string const& guid, std::filesystem::path const& at) {
+  Json const begun{{"guid", guid}, {"url", "http://a/f"}, {"suggestedFilename", "f.bin"}};
+  fake.say_json(Json{{"method", "Browser.downloadWillBegin"}, {"params", begun}});
+  Json const done{{"guid", guid}, {"state", "completed"}, {"filePath", at.string()}};
+  fake.say_json(Json{{"method", "Browser.downloadProgress"}, {"params", done}});
+}
+
+awaitable<std::optional<std::string>> known_later(net::Signal& now) {
+  co_await now.wait();
+  co_return "file_1";
+}
+
+bool any_is(std::vector<Event> const& events, std::string_view type, std::string_view status) {
+  return std::any_of(events.begin(), events.end(), [&](Event const& event) {
+    return event.type == type && (status.empty() || event.status == status);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("recorder: while a download is taken in, the rest is written down") {
+  Recording recording;
+  net::Signal taken(recording.loop.executor());
+  recording.feed.on_download = [&](Download) { return known_later(taken); };
+  recording.play([&](Recording& on) -> awaitable<void> {
+    auto const at = on.directory.path() / "downloads" / "g";
+    std::ofstream(at) << "four";
+    finish_download(on.fake, "g", at);
+    log_line(on.fake, 1);
+    while (!any_is(on.events(), "console.message", "")) co_await net::sleep_for(2ms);
+    CHECK_FALSE(any_is(on.events(), "download", "finished"));
+    taken.notify();
+    while (!any_is(on.events(), "download", "finished")) co_await net::sleep_for(2ms);
+    CHECK(std::filesystem::exists(at));
+    on.recorder->clear_downloads();
+    CHECK_FALSE(std::filesystem::exists(on.directory.path() / "downloads"));
+  });
+  CHECK(Json::parse(*recording.events().back().data).at("fileId") == "file_1");
+}
+
+TEST_CASE("recorder: what nobody has taken in stays") {
+  Recording recording;
+  auto const at = recording.directory.path() / "downloads" / "g";
+  recording.play([&](Recording& on) -> awaitable<void> {
+    std::ofstream(at) << "four";
+    finish_download(on.fake, "g", at);
+    co_await on.heard();
+  });
+  recording.recorder->clear_downloads();
+  CHECK(std::filesystem::exists(at));
+}
+
+TEST_CASE("recorder: a download on another disk is kept, even when its owner removes it at once") {
+  // Most machines have one in memory.
+  std::filesystem::path const elsewhere = "/dev/shm";
+  if (!std::filesystem::is_directory(elsewhere)) return;
+  Recording recording;
+  recording.feed.on_download = [](Download) { return known_as("file_1"); };
+  auto const at = elsewhere / fmt::format("bctrl-bridge-{}", ::getpid());
+  std::ofstream(at) << std::string(3 << 20, 'x');
+  recording.play([&](Recording& on) -> awaitable<void> {
+    finish_download(on.fake, "g", at);
+    co_await on.heard();
+    std::filesystem::remove(at);
+  });
+  CHECK(std::filesystem::file_size(recording.directory.path() / "downloads" / "g") == 3 << 20);
+  CHECK(Json::parse(*recording.events().back().data).at("bytes") == 3 << 20);
+}
+
+namespace {
+
+/// How long the first line after a pause takes to be in the store.
+awaitable<Duration> time_to_store(Recording& on) {
+  auto const before = on.events().size();
+  auto const begun = Clock::now();
+  log_line(on.fake, 1);
+  while (on.events().size() == before) co_await net::sleep_for(1ms);
+  co_return Clock::now() - begun;
+}
+
+}  // namespace
+
+TEST_CASE("recorder: a run that nobody watches is written down in larger batches") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    auto const alone = co_await time_to_store(on);
+    CHECK(alone >= 200ms);
+    auto const watching = on.feed.watch(on.run.id);
+    auto const watched = co_await time_to_store(on);
+    CHECK(watched < 200ms);
+  });
+}
+
+TEST_CASE("recorder: who begins to watch does not wait for the batch") {
+  Recording recording;
+  recording.play([](Recording& on) -> awaitable<void> {
+    log_line(on.fake, 1);
+    co_await on.heard();
+    auto const begun = Clock::now();
+    auto const watching = on.feed.watch(on.run.id);
+    while (!any_is(on.events(), "console.message", "")) co_await net::sleep_for(1ms);
+    CHECK(Clock::now() - begun < 200ms);
+  });
 }
 
 TEST_CASE("recorder: what breaks the protocol is passed over") {
