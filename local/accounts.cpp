@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/uuid.hpp"
@@ -111,12 +112,19 @@ std::optional<std::int64_t> Accounts::limit_of(std::string_view subaccount,
   return value.get<std::int64_t>();
 }
 
-std::optional<Problem> Accounts::check_active_limit(RuntimeId const& id) {
-  auto const runtime = store_.runtime(id);
-  auto const space = runtime ? store_.space(runtime->space) : std::nullopt;
-  if (!space || !space->subaccount || runtime->status == Status::active) return std::nullopt;
-  auto const most = limit_of(*space->subaccount, "maxActiveRuns");
-  if (!most || store_.count_active(*space->subaccount) < *most) return std::nullopt;
+std::optional<Problem> Accounts::check_active_limit(Runtime const& runtime,
+                                                    std::vector<SpaceId> const& starting) {
+  auto const owner_of = [this](SpaceId const& id) {
+    auto const space = store_.space(id);
+    return space ? space->subaccount : std::nullopt;
+  };
+  auto const owner = owner_of(runtime.space);
+  if (!owner) return std::nullopt;
+  auto const most = limit_of(*owner, "maxActiveRuns");
+  if (!most) return std::nullopt;
+  auto const soon = std::count_if(starting.begin(), starting.end(),
+                                  [&](SpaceId const& one) { return owner_of(one) == owner; });
+  if (store_.count_active(*owner) + soon < *most) return std::nullopt;
   return Problem(402, "browser.concurrent_quota_exceeded",
                  fmt::format("The subaccount may have {} active runs.", *most),
                  "Stop one, or raise maxActiveRuns of the subaccount.");

@@ -54,8 +54,10 @@ class Accounts {
 
   [[nodiscard]] SpaceId default_space(Caller const& caller);
 
-  /// 402 when the runtime's subaccount runs as many as it may.
-  [[nodiscard]] std::optional<Problem> check_active_limit(RuntimeId const& id);
+  /// 402 when the subaccount of the runtime's space runs as many as it may; `starting` are the
+  /// spaces of runtimes that do not count as active yet.
+  [[nodiscard]] std::optional<Problem> check_active_limit(Runtime const& runtime,
+                                                          std::vector<SpaceId> const& starting);
   /// 402 when the subaccount has as many spaces as it may.
   [[nodiscard]] std::optional<Problem> check_space_limit(Caller const& caller);
 

@@ -48,7 +48,8 @@ std::optional<Problem> resolve(Store& store, Proxies& proxies, Extensions& exten
 }
 
 RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem::path const& home,
-                                 Store& store, Proxies& proxies, Extensions& extensions) {
+                                 Store& store, Proxies& proxies, Extensions& extensions,
+                                 Accounts& accounts) {
   RuntimesOptions made;
   made.chromium.program = options.chromium;
   made.chromium.flags = options.chromium_flags;
@@ -60,6 +61,9 @@ RuntimesOptions runtimes_options(BackendOptions const& options, std::filesystem:
   made.downloads = home / "downloads";
   made.resolve = [&store, &proxies, &extensions](Runtime const& runtime, RuntimePlan& plan) {
     return resolve(store, proxies, extensions, runtime, plan);
+  };
+  made.may_start = [&accounts](Runtime const& runtime, std::vector<SpaceId> const& starting) {
+    return accounts.check_active_limit(runtime, starting);
   };
   return made;
 }
@@ -124,7 +128,7 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
       extensions_(*store_, files_->disk(), outside_, home / "extensions"),
       feed_(loop, *store_),
       runtimes_(loop, *store_, feed_,
-                runtimes_options(options_, home, *store_, proxies_, extensions_)),
+                runtimes_options(options_, home, *store_, proxies_, extensions_, accounts_)),
       gateway_(loop, runtimes_, faults_),
       drivers_(std::make_unique<Drivers>(
           loop, *store_, runtimes_,

@@ -82,7 +82,7 @@ std::optional<Problem> apply_patch(Parts& parts, Call const& call, Runtime& runt
     auto const space = parts.store.space(runtime.space);
     auto const owner = space ? space->subaccount : std::nullopt;
     if (auto problem = parts.proxies.check_config(*given, owner)) return problem;
-    if (runtime.status == Status::active)
+    if (!parts.runtimes.is_stopped(runtime.id))
       return Problem(
           409, "runtime.not_stopped", "config can be changed only while it is stopped.",
           "Stop the runtime first; name and idleTimeoutSeconds can be changed any time.");
@@ -120,7 +120,6 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
 
 awaitable<Outcome<net::HttpReply>> start(Parts& parts, Call const& call) {
   RuntimeId id{call.parameters.at("runtimeId")};
-  if (auto problem = parts.accounts.check_active_limit(id)) co_return std::move(*problem);
   auto const started = co_await parts.runtimes.start(id);
   if (!started) co_return started.error();
   co_return json_reply(200, Json{{"runtimeId", id.value},

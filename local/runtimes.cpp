@@ -86,6 +86,8 @@ awaitable<Outcome<Runtimes::Started>> Runtimes::start(RuntimeId id) {
     if (life == nullptr) {
       if (waited) co_return last_failure(id);
       if (closing_) co_return host_unavailable("The local backend is shutting down.", "");
+      if (options_.may_start)
+        if (auto problem = options_.may_start(*row, starting())) co_return std::move(*problem);
       failures_.erase(id);
       auto fresh = std::make_unique<Life>(loop_, *row, options_.chromium, options_.controllers);
       begun = fresh->run;
@@ -101,6 +103,13 @@ awaitable<Outcome<Runtimes::Started>> Runtimes::start(RuntimeId id) {
     waited = waited || life->phase == Phase::starting;
     co_await changed_.wait();
   }
+}
+
+std::vector<SpaceId> Runtimes::starting() const {
+  std::vector<SpaceId> spaces;
+  for (auto const& [runtime, life] : lives_)
+    if (life->phase == Phase::starting) spaces.push_back(life->space);
+  return spaces;
 }
 
 Problem Runtimes::last_failure(RuntimeId const& id) const {
@@ -256,6 +265,8 @@ awaitable<void> Runtimes::live(RuntimeId id) {
   auto const row = store_.runtime(id);
   if (!row) co_return;
   auto plan = plan_of(row->config);
+  // From here on configure() may change it.
+  life->idle_timeout = plan.idle_timeout;
   if (options_.resolve) {
     if (auto problem = options_.resolve(*row, plan)) {
       failures_.insert_or_assign(id, std::move(*problem));
@@ -350,7 +361,6 @@ void Runtimes::record_start(Life& life, RuntimePlan const& plan) {
   life.started_at = now();
   life.connect_url =
       Secret(fmt::format("{}/v1/cdp/{}/{}", origin_, life.run.value, life.secret.reveal()));
-  life.idle_timeout = plan.idle_timeout;
   life.touch();
 
   Run run;

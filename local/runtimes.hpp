@@ -30,6 +30,9 @@ struct RuntimesOptions {
   /// Fills in what a plan only names, before each start: a saved proxy, unpacked extensions. A
   /// problem refuses the start. None: such things are not applied.
   std::function<std::optional<Problem>(Runtime const&, RuntimePlan&)> resolve;
+  /// Asked before each start, with the spaces of the runtimes that are starting already. A problem
+  /// refuses it. None: every start is welcome.
+  std::function<std::optional<Problem>(Runtime const&, std::vector<SpaceId> const&)> may_start;
   Lock::Rule controllers = Lock::Rule::exclusive;
 };
 
@@ -71,6 +74,8 @@ class Runtimes {
 
   /// Somebody used this runtime: its idle time begins anew.
   void touch(RuntimeId const& id);
+  /// Neither active nor on its way there or back.
+  [[nodiscard]] bool is_stopped(RuntimeId const& id) const { return find(id) == nullptr; }
   /// A changed config: the idle limit of a running browser follows it.
   void configure(RuntimeId const& id, RuntimePlan const& plan);
 
@@ -141,6 +146,7 @@ class Runtimes {
   void record_start(Life& life, RuntimePlan const& plan);
   void record_end(Life& life);
   [[nodiscard]] std::filesystem::path profile_of(Life const& life, RuntimePlan const& plan) const;
+  [[nodiscard]] std::vector<SpaceId> starting() const;
   [[nodiscard]] Problem last_failure(RuntimeId const& id) const;
   [[nodiscard]] Life* find(RuntimeId const& id) const;
   [[nodiscard]] Life* find(RunId const& id) const;

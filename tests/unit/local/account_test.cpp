@@ -235,3 +235,30 @@ TEST_CASE("device login: a code is good for one key, which ends with its session
 }
 
 }  // namespace bridge::local
+
+namespace {
+
+awaitable<void> start_into(Api& api, std::string id, std::vector<unsigned>& statuses) {
+  auto const reply = co_await api.send("POST", "/v1/runtimes/" + id + "/start");
+  statuses.push_back(reply.status);
+}
+
+}  // namespace
+
+TEST_CASE("accounts: runs that are starting count for the limit; one that is may be waited for") {
+  with_api([](Api& api) -> awaitable<void> {
+    auto const sub = co_await api.get("Subaccount", "POST", "/v1/subaccounts",
+                                      R"({"name":"a","limits":{"maxActiveRuns":1}})", 201);
+    api.headers.emplace_back("BCTRL-Subaccount-Id", sub.at("id").get<std::string>());
+    auto const first = co_await api.create();
+    auto const second = co_await api.create();
+    std::vector<unsigned> one;
+    std::vector<unsigned> same;
+    std::vector<unsigned> other;
+    co_await (start_into(api, first, one) && start_into(api, first, same) &&
+              start_into(api, second, other));
+    CHECK(one == std::vector<unsigned>{200});
+    CHECK(same == std::vector<unsigned>{200});
+    CHECK(other == std::vector<unsigned>{402});
+  });
+}

@@ -85,3 +85,40 @@ TEST_CASE("runtime start: a browser that nobody keeps to its rules any more ends
     CHECK(run.body.at("status") == "failed");
   });
 }
+
+namespace {
+
+awaitable<void> start_to(Api& api, std::string id, json& started) {
+  started = co_await api.start(id);
+}
+
+}  // namespace
+
+TEST_CASE("runtime start: a config cannot be changed during it, the idle limit can") {
+  Fake fake;
+  FakeBrowser const slow(fmt::format("sleep 0.5\necho 'DevTools listening on "
+                                     "ws://127.0.0.1:{}/devtools/browser/fake' >&2\nexec sleep 600",
+                                     fake.devtools.port()));
+  local::BackendOptions options;
+  options.chromium = slow.program();
+  fake.run(std::move(options), [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id = co_await api.create();
+    auto const path = "/v1/runtimes/" + id;
+    json started;
+    net::Tasks tasks(scene.loop.executor());
+    tasks.spawn("start", start_to(api, id, started));
+    while (slow.arguments().empty()) co_await net::sleep_for(2ms);
+    auto const refused = co_await api.send("PATCH", path, R"({"config":{"profile":true}})");
+    CHECK(refused.status == 409);
+    CHECK(refused.code() == "runtime.not_stopped");
+    auto const changed = co_await api.send("PATCH", path, R"({"idleTimeoutSeconds":1})");
+    CHECK(changed.status == 200);
+    CHECK(started.is_null());
+    co_await tasks.join();
+    CHECK(started.at("started") == true);
+    auto const begun = Clock::now();
+    co_await until(api, [](json const& runtimes) { return runtimes.empty(); });
+    CHECK(Clock::now() - begun < 10s);
+  });
+}
