@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/ip/address.hpp>
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
+#include "local/proxy_address.hpp"
 #include "net/http_reply_reader.hpp"
 #include "net/tasks.hpp"
 
@@ -30,61 +30,11 @@ std::string sealed_for(std::string_view id) {
   return fmt::format("proxy:{}", id);
 }
 
-bool has_control(std::string const& text) {
-  return std::any_of(text.begin(), text.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
-  });
-}
-
-struct Address {
-  std::string protocol;
-  std::string host;
-  std::int64_t port = 0;
-  std::string username;
-  std::optional<std::string> password;
-};
-
-/// http://[user[:password]@]host[:port] or socks5://..., and nothing behind it.
-std::optional<Address> read_address(std::string_view text) {
-  Address address;
-  std::string_view rest;
-  for (auto const& [scheme, protocol] :
-       {std::pair("http://", "http"), std::pair("socks5://", "socks5"),
-        std::pair("socks5h://", "socks5")})
-    if (text.starts_with(scheme)) {
-      address.protocol = protocol;
-      rest = text.substr(std::string_view(scheme).size());
-    }
-  if (rest.empty()) return std::nullopt;
-  // The other grammars are http's.
-  auto const url = net::parse_url(fmt::format("http://{}", rest));
-  if (!url || url->target != "/") return std::nullopt;
-  while (rest.ends_with('/')) rest.remove_suffix(1);
-  auto const colon = rest.rfind(':');
-  bool const has_port = colon != std::string_view::npos && colon + 1 < rest.size() &&
-                        rest.find_first_not_of("0123456789", colon + 1) == std::string_view::npos;
-  address.host = url->host;
-  address.port = !has_port && address.protocol == "socks5" ? 1080 : url->port;
-  auto const split = url->userinfo.find(':');
-  address.username = url->userinfo.substr(0, split);
-  if (split != std::string::npos) address.password = url->userinfo.substr(split + 1);
-  if (has_control(url->userinfo) || address.username.size() > kTextMax ||
-      address.password.value_or("").size() > kTextMax)
-    return std::nullopt;
-  return address;
-}
-
-bool is_host(std::string const& host) {
-  auto const url = net::parse_url(fmt::format("http://{}/", net::host_and_port(host, 1)));
-  return url && url->userinfo.empty() && url->target == "/" && url->port == 1 &&
-         url->host.size() == host.size();
-}
-
 std::optional<Problem> check_text(Json const& given, char const* name, std::size_t longest) {
   auto const member = given.find(name);
   if (member == given.end() || member->is_null()) return std::nullopt;
   auto const& text = member->get_ref<std::string const&>();
-  if (text.empty() || text.size() > longest || has_control(text))
+  if (text.empty() || text.size() > longest || !is_proxy_login(text))
     return invalid(
         name, fmt::format("{} must be 1 to {} bytes without control characters.", name, longest));
   return std::nullopt;
@@ -96,7 +46,7 @@ std::optional<Problem> check_whole(Json const& body) {
       return invalid(name, fmt::format("A custom proxy needs a url, or a protocol, a host and a "
                                        "port; {} is missing.",
                                        name));
-  if (!is_host(body.at("host"))) return invalid("host", "host must be a name or an address.");
+  if (!is_proxy_host(body.at("host").get_ref<std::string const&>())) return invalid("host", "host must be a name or an address.");
   auto const port = body.at("port").get<double>();
   if (port < 1 || port > static_cast<double>(kPortMax))
     return invalid("port", "port must be from 1 to 65535.");
@@ -138,7 +88,7 @@ net::TunnelProxy SavedProxy::tunnel() const {
 std::optional<Problem> Proxies::merge(std::string_view id, Json const& given, Json& body) {
   std::optional<std::string> password;
   if (auto const url = given.find("url"); url != given.end()) {
-    auto const address = read_address(url->get_ref<std::string const&>());
+    auto const address = read_proxy_address(url->get_ref<std::string const&>());
     if (!address)
       return invalid("url", "url must be http:// or socks5://, [user:password@]host:port.");
     body["protocol"] = address->protocol;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "net/url.hpp"
+#include "local/proxy_address.hpp"
 
 namespace bridge::local {
 namespace {
@@ -148,17 +148,8 @@ void check_traffic(Fields fields) {
     fields.must(name, "a list of hosts, or of addresses with *", is_traffic_list);
 }
 
-// RFC 1929 has room for no more, and HTTP's header for no control characters.
-bool is_login(std::string_view text) {
-  return text.size() <= 255 && std::none_of(text.begin(), text.end(), [](char c) {
-           return static_cast<unsigned char>(c) < ' ' || c == '\x7f';
-         });
-}
-
 bool is_proxy_address(Json const& value) {
-  if (!value.is_string()) return false;
-  auto const proxy = parse_proxy(value.get_ref<std::string const&>());
-  return proxy && is_login(proxy->username) && is_login(proxy->password);
+  return value.is_string() && read_proxy_address(value.get_ref<std::string const&>()).has_value();
 }
 
 bool is_address_or_id(Json const& value) {
@@ -173,7 +164,9 @@ void check_proxy(Fields fields) {
   fields.must("url", "an address like http://host:port or socks5://host:port", is_proxy_address);
   for (auto const name : {"username", "password"})
     fields.must(name, "at most 255 bytes without control characters",
-                [](Json const& v) { return is_login(v.get_ref<std::string const&>()); });
+                [](Json const& v) { return is_proxy_login(v.get_ref<std::string const&>()); });
+  fields.must("host", "a name or an address",
+              [](Json const& v) { return is_proxy_host(v.get_ref<std::string const&>()); });
   fields.one_of("protocol", {"http", "socks5"});
   fields.one_of("pool", {"pool1", "pool2"});
   fields.whole("port", 1, 65'535);
@@ -181,18 +174,15 @@ void check_proxy(Fields fields) {
   for (auto const name : {"host", "port", "protocol"}) fields.required(name);
 }
 
-// A proxy address as the read side names its parts. socks5 is read with http's grammar.
+// A proxy address as the read side names its parts.
 Json custom_from_url(std::string_view text) {
-  bool const socks = text.starts_with("socks5://");
-  auto const url =
-      net::parse_url(socks ? fmt::format("http://{}", text.substr(9)) : std::string(text));
-  Json shown{{"type", "custom"}, {"protocol", socks ? "socks5" : "http"}};
-  shown["host"] = url ? url->host : "";
-  shown["port"] = url ? url->port : 0;
-  auto const& user = url ? url->userinfo : std::string();
-  auto const colon = user.find(':');
-  shown["hasPassword"] = colon != std::string::npos;
-  if (!user.empty()) shown["username"] = user.substr(0, colon);
+  auto const address = read_proxy_address(text).value_or(ProxyAddress());
+  Json shown{{"type", "custom"},
+             {"protocol", address.protocol},
+             {"host", address.host},
+             {"port", address.port},
+             {"hasPassword", address.password.has_value()}};
+  if (!address.username.empty()) shown["username"] = address.username;
   return shown;
 }
 

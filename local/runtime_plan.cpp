@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "net/url.hpp"
+#include "local/proxy_address.hpp"
 
 namespace bridge::local {
 namespace {
@@ -173,25 +173,11 @@ std::vector<std::string> RuntimePlan::not_applied() const {
   return names;
 }
 
-std::optional<RuntimePlan::Proxy> parse_proxy(std::string_view address) {
-  bool const socks = address.starts_with("socks5://");
-  if (!socks && !address.starts_with("http://")) return std::nullopt;
-  // socks5 is read with http's grammar; its port by default is 1080, not 80.
-  auto const rest = address.substr(address.find("://") + 3);
-  auto const url = net::parse_url("http://" + std::string(rest));
-  if (!url || url->host.empty()) return std::nullopt;
-  RuntimePlan::Proxy proxy;
-  proxy.protocol = socks ? "socks5" : "http";
-  proxy.host = url->host;
-  proxy.port = url->port;
-  auto const authority = rest.substr(0, rest.find_first_of("/?#"));
-  auto const named = authority.substr(authority.rfind('@') + 1);
-  bool const has_port = named.rfind(':') != std::string_view::npos && named.back() != ']';
-  if (!has_port && socks) proxy.port = 1080;
-  auto const colon = url->userinfo.find(':');
-  proxy.username = url->userinfo.substr(0, colon);
-  if (colon != std::string::npos) proxy.password = url->userinfo.substr(colon + 1);
-  return proxy;
+std::optional<RuntimePlan::Proxy> parse_proxy(std::string_view text) {
+  auto const address = read_proxy_address(text);
+  if (!address) return std::nullopt;
+  return RuntimePlan::Proxy{address->protocol, address->host, address->port, address->username,
+                            address->password.value_or("")};
 }
 
 }  // namespace bridge::local

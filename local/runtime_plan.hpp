@@ -58,7 +58,7 @@ struct RuntimePlan {
 /// `stored` is the text of a checked config.
 [[nodiscard]] RuntimePlan plan_of(std::string_view stored);
 
-/// A proxy address, "http://user:password@host:port" or socks5://; none when it is not one.
-[[nodiscard]] std::optional<RuntimePlan::Proxy> parse_proxy(std::string_view address);
+/// What read_proxy_address() reads, as a plan has it.
+[[nodiscard]] std::optional<RuntimePlan::Proxy> parse_proxy(std::string_view text);
 
 }  // namespace bridge::local

@@ -60,6 +60,13 @@ TEST_CASE("runtime config: a wrong type names the field by its path") {
                 "config.proxy.username"},
            Case{R"({"proxy": {"host": "h", "port": 1, "protocol": "http", "password": 7}})",
                 "config.proxy.password"},
+           Case{R"({"proxy": {"host": "", "port": 1, "protocol": "http"}})", "config.proxy.host"},
+           Case{R"({"proxy": {"host": "a;b", "port": 1, "protocol": "http"}})",
+                "config.proxy.host"},
+           Case{R"({"proxy": {"host": "http://p.example", "port": 1, "protocol": "http"}})",
+                "config.proxy.host"},
+           Case{R"({"proxy": "http://a,b:1"})", "config.proxy"},
+           Case{R"({"proxy": "http://h:1/x"})", "config.proxy"},
            Case{R"({"fingerprint": {"locale": "de DE"}})", "config.fingerprint.locale"},
            Case{R"({"fingerprint": {"locale": []}})", "config.fingerprint.locale"},
            Case{R"({"fingerprint": {"timezone": "../x y"}})", "config.fingerprint.timezone"},
@@ -104,4 +111,9 @@ TEST_CASE("runtime config: what is shown has a profile and never a proxy's passw
                                   {"port", 1080},
                                   {"hasPassword", true},
                                   {"username", "user"}});
+  // The port that is meant, which is SOCKS's own.
+  auto const bare = shown_config(R"({"proxy": "socks5h://proxy.example"})").at("proxy");
+  CHECK(bare.at("port") == 1080);
+  CHECK(bare.at("protocol") == "socks5");
+  CHECK(plan_of(R"({"proxy": "socks5h://proxy.example"})").proxy->port == 1080);
 }
