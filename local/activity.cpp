@@ -39,7 +39,8 @@ std::string shortened(std::string text) {
 Line lifecycle(Event const& event, Json const& data) {
   auto const reason = text_of(data, "reason");
   if (event.name == "events.dropped")
-    return {"system", fmt::format("{} events were not recorded", data.value("dropped", 0)),
+    return {"system",
+            fmt::format("{} events were not recorded", data.value("dropped", std::uint64_t{0})),
             "warning"};
   if (event.status == "started")
     return {"runtime", fmt::format("Runtime started ({})", text_of(data, "browserVersion"))};
@@ -91,7 +92,8 @@ Line download(Event const& event, Json const& data) {
   if (event.status == "started") return {"file", fmt::format("Download started: {}", name)};
   if (event.status == "failed")
     return {"file", fmt::format("Download canceled: {}", name), "warning"};
-  return {"file", fmt::format("Downloaded {} ({} bytes)", name, data.value("bytes", 0))};
+  return {"file",
+          fmt::format("Downloaded {} ({} bytes)", name, data.value("bytes", std::uint64_t{0}))};
 }
 
 Line line_of(Event const& event, Json const& data) {

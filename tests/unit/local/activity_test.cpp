@@ -67,6 +67,8 @@ TEST_CASE("activity: each kind of event is a sentence in its category") {
            Case{"page.crash", "failed", "{}", "browser", "error", "The page crashed", true},
            Case{"dialog", "started", R"({"kind":"alert","message":"m"})", "browser", "info",
                 "Dialog (alert): m", true},
+           Case{"download", "finished", R"({"suggestedFilename":"f","bytes":3221225472})", "file",
+                "info", "Downloaded f (3221225472 bytes)", true},
            Case{"download", "finished", R"({"suggestedFilename":"f","bytes":4})", "file", "info",
                 "Downloaded f (4 bytes)", true},
        }) {
