@@ -106,11 +106,6 @@ Json error_view(ToolResult const& result) {
   return error;
 }
 
-template <class Text>
-Json or_null(std::optional<Text> const& text) {
-  return text ? Json(*text) : Json();
-}
-
 }  // namespace
 
 Tools::Tools(Store& store, Seal& seal, Vault& vault, Outside& outside)
@@ -219,9 +214,9 @@ void Tools::record(Document const& tool, Json const& input, ToolCaller const& ca
             {"startedAt", rfc3339(begun)},
             {"finishedAt", rfc3339(now())},
             {"durationSeconds", result.seconds},
-            {"runId", or_null(caller.run)},
-            {"invocationId", or_null(caller.invocation)},
-            {"toolsetId", or_null(caller.toolset)},
+            {"runId", nullptr},
+            {"invocationId", nullptr},
+            {"toolsetId", nullptr},
             {"error", error},
             {"redactedError", error}};
   Json shown{{"id", tool.id}, {"name", *tool.name}};
@@ -233,7 +228,7 @@ void Tools::record(Document const& tool, Json const& input, ToolCaller const& ca
   body["outputSummary"] = result.ok ? redaction.summary(output) : Json();
   Document call;
   call.id = new_uuid();
-  body["toolCallId"] = caller.call_id.empty() ? call.id : caller.call_id;
+  body["toolCallId"] = call.id;
   call.scope = tool.scope.empty() ? caller.space : tool.scope;
   call.body = to_text(body);
   call.created_at = call.updated_at = begun;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,12 +14,8 @@ namespace bridge::local {
 
 /// Who calls a tool, and on which occasion.
 struct ToolCaller {
-  std::string actor;  ///< "test", "agent" or "invocation"
+  std::string actor;  ///< "test": no run calls tools here
   std::string space;  ///< for tools of no space, the built-in ones
-  std::optional<std::string> run;
-  std::optional<std::string> invocation;
-  std::optional<std::string> toolset;
-  std::string call_id;  ///< what a model calls it; may be empty
 };
 
 /// What came of it.

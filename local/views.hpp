@@ -24,7 +24,6 @@ struct RunCounts {
   std::int64_t files = 0;
   std::int64_t files_bytes = 0;
   std::int64_t invocations = 0;
-  std::int64_t tool_calls = 0;
 };
 /// The summary with counts and usage.
 [[nodiscard]] Json run_view(Run const& run, RunCounts const& counts, Timestamp when);
