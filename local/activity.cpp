@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "local/console_text.hpp"
 #include "local/query.hpp"
 
 namespace bridge::local {
@@ -29,11 +30,7 @@ std::string text_of(Json const& data, char const* name) {
 // Addresses and console lines may be endless; a message is one line.
 std::string shortened(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
-  if (text.size() <= kShownMax) return text;
-  auto end = kShownMax;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
-  text.resize(end);
-  return text + "…";
+  return cut_text(std::move(text), kShownMax);
 }
 
 Line lifecycle(Event const& event, Json const& data) {

@@ -88,7 +88,7 @@ class EventTranslator {
   std::vector<Event> made_;
   std::map<std::string, Owner, std::less<>> sessions_;
   std::unordered_map<std::string, Request> requests_;  // by request id, which no two sessions share
-  std::map<std::uint64_t, std::string> request_ids_;    // by number
+  std::map<std::uint64_t, std::string> request_ids_;   // by number
   std::uint64_t requests_begun_ = 0;
   std::unordered_map<std::string, std::string> frames_;  // id -> session
   std::map<std::string, Transfer, std::less<>> downloads_;

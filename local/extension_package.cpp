@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "local/crx.hpp"
 #include "local/descriptor.hpp"
 #include "local/json.hpp"
+#include "local/token.hpp"
 #include "local/unzip.hpp"
 
 namespace bridge::local {
@@ -78,15 +78,6 @@ bool is_version(std::string_view text) {
     text.remove_prefix(dot + 1);
   }
   return false;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string text(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  auto const size = ::EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                      reinterpret_cast<unsigned char const*>(bytes.data()),
-                                      static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 Result<void> write_manifest(std::filesystem::path const& path, Json const& manifest) {

@@ -1,10 +1,8 @@
 #include "local/gateway.hpp"
 
-#include <array>
-
 #include "base/scope_exit.hpp"
-#include "local/frame_counter.hpp"
 #include "local/json.hpp"
+#include "local/pump.hpp"
 #include "local/routes.hpp"
 #include "net/dial.hpp"
 
@@ -12,67 +10,11 @@ namespace bridge::local {
 namespace {
 
 constexpr auto kDialLimit = 10s;
-// How long the other side may take to end after one side has: both have been told.
-constexpr auto kLinger = 5s;
 
 awaitable<void> refuse(net::HttpExchange& exchange, Problem problem, std::string_view request_id) {
   auto reply = error_reply(problem, request_id);
   reply.headers.emplace_back("X-Request-Id", request_id);
   [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
-}
-
-awaitable<Result<void>> send_text(net::ByteStream& to, std::string const& text) {
-  if (text.empty()) co_return Result<void>{};
-  std::array<asio::const_buffer, 1> const pieces{asio::buffer(text)};
-  co_return co_await to.send(pieces);
-}
-
-// Bytes of one direction until their sender ends; then the receiver is told. `ended` runs at that
-// very moment. `cut` is null, or says after which frame the receiver
-// hears no more.
-template <class Ended>
-awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, Ended const& ended,
-                     FrameCounter* cut) {
-  std::string chunk;
-  for (;;) {
-    auto const bytes = co_await from.receive();
-    if (!bytes) {
-      ended();
-      // An end is passed on as an end, a broken connection as one.
-      if (bytes.error().is(Errc::end_of_stream))
-        to.shutdown_send();
-      else
-        to.close();
-      co_return;
-    }
-    // The received bytes last until we suspend, and sending may.
-    chunk.assign(bytes->data(), bytes->size());
-    if (cut != nullptr) chunk.resize(cut->take(chunk));
-    auto const sent = co_await send_text(to, chunk);
-    if (cut != nullptr && cut->done()) {
-      // An end, not a reset, which would take from the receiver what it has not read yet.
-      to.shutdown_send();
-      ended();
-      co_return;
-    }
-    if (!sent) {
-      ended();
-      from.close();
-      co_return;
-    }
-  }
-}
-
-template <class Ended>
-awaitable<void> pump_both(net::ByteStream& client, net::ByteStream& browser, Ended const& ended,
-                          FrameCounter* cut) {
-  co_await (pump(client, browser, ended, nullptr) && pump(browser, client, ended, cut));
-}
-
-// Begins to count when the first side has ended.
-awaitable<void> linger(net::Signal& first_end) {
-  co_await first_end.wait();
-  co_await net::sleep_for(kLinger);
 }
 
 }  // namespace
@@ -131,14 +73,10 @@ awaitable<void> Gateway::relay(net::HttpExchange& exchange, RunId run, Runtimes:
 
   std::optional<FrameCounter> cut;
   if (auto const frames = faults_.take_cut(admitted.runtime.value)) cut.emplace(*frames);
-  net::Signal first_end(loop_.executor());
-  auto const ended = [&] {
-    // Now, not when the other side has gone, too: the next controller must not be told "busy" by a
-    // corpse.
-    runtimes_.release(run, lease);
-    first_end.notify();
-  };
-  co_await (pump_both(**client, **browser, ended, cut ? &*cut : nullptr) || linger(first_end));
+  // Now, not when the other side has gone, too: the next controller must not be told "busy" by a
+  // corpse.
+  std::function<void()> const ended = [&] { runtimes_.release(run, lease); };
+  co_await pump_both(**client, **browser, ended, cut ? &*cut : nullptr);
 }
 
 }  // namespace bridge::local

@@ -17,14 +17,6 @@ Outcome<RuntimeId> find_runtime(Parts& parts, Call const& call) {
   return id;
 }
 
-Outcome<RunId> find_run(Parts& parts, Call const& call) {
-  RunId id{call.parameters.at("runId")};
-  auto const run = parts.store.run(id);
-  if (!run) return Problem::not_found("run", id.value);
-  parts.runtimes.touch(run->runtime);
-  return id;
-}
-
 Outcome<net::HttpReply> reply(unsigned status, Outcome<Json> const& invocation) {
   if (!invocation) return invocation.error();
   return json_reply(status, *invocation);
@@ -63,14 +55,14 @@ awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   for (auto const member : {"status", "action"})
     if (auto values = call.query.all(member); !values.empty())
       filter.members.push_back({member, std::move(values)});
-  co_return list_reply(parts.drivers.invocations.list(*run, std::move(filter), *range),
+  co_return list_reply(parts.drivers.invocations.list(run->id, std::move(filter), *range),
                        Invocations::summary);
 }
 
 awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
   auto const run = find_run(parts, call);
   if (!run) co_return run.error();
-  co_return reply(200, parts.drivers.invocations.get(*run, call.parameters.at("invocationId")));
+  co_return reply(200, parts.drivers.invocations.get(run->id, call.parameters.at("invocationId")));
 }
 
 constexpr std::array kRows{

@@ -23,6 +23,14 @@ Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& nam
   return std::move(*space);
 }
 
+Outcome<Run> find_run(Parts& parts, Call const& call) {
+  auto const& id = call.parameters.at("runId");
+  auto run = parts.store.run(RunId{id});
+  if (!run) return Problem::not_found("run", id);
+  parts.runtimes.touch(run->runtime);
+  return std::move(*run);
+}
+
 Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call) {
   RuntimeFilter filter;
   filter.subaccount = call.caller.subaccount;

@@ -108,6 +108,9 @@ struct Operation {
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
 
+/// The run that the path names. Who asks about a run uses its runtime, for the idle limit.
+[[nodiscard]] Outcome<Run> find_run(Parts& parts, Call const& call);
+
 /// A file that is the caller's.
 [[nodiscard]] std::optional<StoredFile> callers_file(Parts& parts, Call const& call,
                                                      std::string const& id);

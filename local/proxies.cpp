@@ -46,7 +46,8 @@ std::optional<Problem> check_whole(Json const& body) {
       return invalid(name, fmt::format("A custom proxy needs a url, or a protocol, a host and a "
                                        "port; {} is missing.",
                                        name));
-  if (!is_proxy_host(body.at("host").get_ref<std::string const&>())) return invalid("host", "host must be a name or an address.");
+  if (!is_proxy_host(body.at("host").get_ref<std::string const&>()))
+    return invalid("host", "host must be a name or an address.");
   auto const port = body.at("port").get<double>();
   if (port < 1 || port > static_cast<double>(kPortMax))
     return invalid("port", "port must be from 1 to 65535.");

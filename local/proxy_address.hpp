@@ -16,8 +16,8 @@ struct ProxyAddress {
   std::optional<std::string> password;
 };
 
-/// http://[user[:password]@]host[:port] or socks5://... (socks5h:// is the same), and nothing behind
-/// it; none when it is anything else.
+/// http://[user[:password]@]host[:port] or socks5://... (socks5h:// is the same), and nothing
+/// behind it; none when it is anything else.
 [[nodiscard]] std::optional<ProxyAddress> read_proxy_address(std::string_view text);
 
 /// A name or an address, which goes to Chromium as part of a flag: nothing that ends it there.

@@ -1,10 +1,10 @@
 #include "local/proxy_login.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <cctype>
 #include <initializer_list>
+
+#include "local/token.hpp"
 
 namespace bridge::local {
 namespace {
@@ -33,15 +33,6 @@ std::string without(std::string_view head, std::initializer_list<std::string_vie
     kept += kLineEnd;
   }
   return kept;
-}
-
-std::string base64(std::string const& bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a zero
-  auto const size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                    reinterpret_cast<unsigned char const*>(bytes.data()),
-                                    static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  return text;
 }
 
 }  // namespace

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <array>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "base/secret.hpp"
 #include "local/proxy_login.hpp"
+#include "local/pump.hpp"
 #include "net/http_client.hpp"
 #include "net/plain_stream.hpp"
 
@@ -17,8 +18,6 @@ namespace {
 
 constexpr std::size_t kHeadMax = 256 * 1024;
 constexpr auto kHandshakeLimit = 30s;
-// How long the other side may take to end after one side has.
-constexpr auto kLinger = 10s;
 constexpr auto kAcceptPause = 100ms;
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr std::string_view kBadGateway =
@@ -28,32 +27,31 @@ constexpr char kSocks5 = '\x05';
 constexpr char kNoLogin = '\x00';
 constexpr char kLogin = '\x02';
 
-// Whether the socket at the other end of `ours` -> `peer` is of our own user: the kernel lists
-// every socket of the machine with its owner, as seen from its own end.
-bool is_own_user(Tcp::endpoint const& ours, Tcp::endpoint const& peer) {
+enum class Owner { us, other, gone };
+
+// Whose the socket at the other end of `ours` -> `peer` is: the kernel lists every socket of the
+// machine with its owner, as seen from its own end. One that has been closed meanwhile, as Chromium
+// does with those it opened in advance, is not there or is nobody's (root's).
+Owner owner_of(Tcp::endpoint const& ours, Tcp::endpoint const& peer) {
   auto const listed = [](Tcp::endpoint const& end) {
     auto const bytes = end.address().to_v4().to_bytes();
     return fmt::format("{:02X}{:02X}{:02X}{:02X}:{:04X}", bytes[3], bytes[2], bytes[1], bytes[0],
                        end.port());
   };
-  auto const from = listed(peer);
-  auto const to = listed(ours);
+  constexpr std::string_view kEstablished = "01";
+  auto const wanted = fmt::format(" {} {} ", listed(peer), listed(ours));
   std::ifstream table("/proc/net/tcp");
   for (std::string line; std::getline(table, line);) {
-    std::istringstream fields(line);
-    std::string slot, local, remote, state, queues, timer, retries;
+    auto const found = line.find(wanted);
+    if (found == std::string::npos) continue;
+    std::istringstream fields(line.substr(found + wanted.size()));
+    std::string state, queues, timer, retries;
     unsigned uid = 0;
-    if (!(fields >> slot >> local >> remote >> state >> queues >> timer >> retries >> uid))
-      continue;
-    if (local == from && remote == to) return uid == getuid();
+    if (!(fields >> state >> queues >> timer >> retries >> uid)) continue;
+    if (uid == getuid() && (uid != 0 || state == kEstablished)) return Owner::us;
+    return state == kEstablished ? Owner::other : Owner::gone;
   }
-  return false;
-}
-
-awaitable<Result<void>> send_text(net::ByteStream& to, std::string_view text) {
-  if (text.empty()) co_return Result<void>{};
-  std::array<asio::const_buffer, 1> const pieces{asio::buffer(text)};
-  co_return co_await to.send(pieces);
+  return Owner::gone;
 }
 
 // Reads into `text` until it has `size` bytes.
@@ -81,44 +79,6 @@ awaitable<Result<std::string>> read_head(net::ByteStream& from, std::string& tex
   }
 }
 
-awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, net::Signal& ended) {
-  std::string chunk;
-  for (;;) {
-    auto const bytes = co_await from.receive();
-    if (!bytes) {
-      // An end is passed on as an end, a broken connection as one.
-      if (bytes.error().is(Errc::end_of_stream))
-        to.shutdown_send();
-      else
-        to.close();
-      break;
-    }
-    // The received bytes last until we suspend, and sending may.
-    chunk.assign(bytes->data(), bytes->size());
-    auto const sent = co_await send_text(to, chunk);
-    if (!sent) {
-      from.close();
-      break;
-    }
-  }
-  ended.notify();
-}
-
-awaitable<void> pump_both(net::ByteStream& one, net::ByteStream& other, net::Signal& ended) {
-  co_await (pump(one, other, ended) && pump(other, one, ended));
-}
-
-awaitable<void> linger(net::Signal& ended) {
-  co_await ended.wait();
-  co_await net::sleep_for(kLinger);
-}
-
-// Both directions, unchanged, until both have ended.
-awaitable<void> relay(net::Loop& loop, net::ByteStream& client, net::ByteStream& proxy) {
-  net::Signal ended(loop.executor());
-  co_await (pump_both(client, proxy, ended) || linger(ended));
-}
-
 // The head of the final reply; interim ones (103) go through as they come.
 awaitable<Result<std::string>> final_head(net::ByteStream& proxy, net::ByteStream& client,
                                           std::string& behind) {
@@ -133,7 +93,8 @@ awaitable<Result<std::string>> final_head(net::ByteStream& proxy, net::ByteStrea
 }
 
 // One reply, the last of its connection.
-awaitable<void> answer_once(net::ByteStream& proxy, net::ByteStream& client, net::Signal& ended) {
+awaitable<void> answer_once(net::ByteStream& proxy, net::ByteStream& client,
+                            std::function<void()> const& ended) {
   std::string early;
   auto const head = co_await final_head(proxy, client, early);
   if (head) {
@@ -142,13 +103,17 @@ awaitable<void> answer_once(net::ByteStream& proxy, net::ByteStream& client, net
     if (told) co_await pump(proxy, client, ended);
   }
   client.shutdown_send();
-  ended.notify();
+  ended();
 }
 
 // The body goes up while the answer may come already.
-awaitable<void> exchange_once(net::ByteStream& client, net::ByteStream& proxy, net::Signal& ended) {
+awaitable<void> exchange_once(net::ByteStream& client, net::ByteStream& proxy,
+                              std::function<void()> const& ended) {
   co_await (pump(client, proxy, ended) && answer_once(proxy, client, ended));
 }
+
+// What is to be done when a direction ends: nothing but to let the other one follow.
+void end_alone() {}
 
 // RFC 1928: version, number of methods, methods. Taken off the front of `text`.
 awaitable<Result<void>> take_greeting(net::ByteStream& client, std::string& text) {
@@ -232,10 +197,10 @@ awaitable<void> ProxyRelay::accept_loop() {
     }
     error_code bad;
     auto const here = socket.local_endpoint(bad);
-    if (bad || !is_own_user(here, from)) {
+    auto const owner = bad ? Owner::gone : owner_of(here, from);
+    if (owner == Owner::other)
       log_.warn("another user's request to the runtime's proxy was turned away");
-      continue;
-    }
+    if (owner != Owner::us) continue;
     socket.set_option(Tcp::no_delay(true), bad);
     asio::generic::stream_protocol::socket plain(std::move(socket));
     auto client = net::make_plain_stream(loop_, std::move(plain), "chromium");
@@ -276,11 +241,13 @@ awaitable<void> ProxyRelay::serve_http(net::ByteStream& client) {
   auto const sent = co_await send_text(*proxy, request);
   if (!sent) co_return;
   if (is_connect(*asked)) {
-    co_await relay(loop_, client, *proxy);
+    std::function<void()> const ended = end_alone;
+    co_await pump_both(client, *proxy, ended);
     co_return;
   }
-  net::Signal ended(loop_.executor());
-  co_await (exchange_once(client, *proxy, ended) || linger(ended));
+  net::Signal first_end(loop_.executor());
+  std::function<void()> const ended = [&] { first_end.notify(); };
+  co_await (exchange_once(client, *proxy, ended) || linger(first_end));
 }
 
 // Chromium asks for no login, the proxy gets one; from then on they speak to each other.
@@ -301,7 +268,8 @@ awaitable<void> ProxyRelay::serve_socks(net::ByteStream& client) {
   std::string const welcome{kSocks5, kNoLogin};
   auto told = co_await send_text(client, welcome);
   if (told) told = co_await send_text(*proxy, from_client);
-  if (told) co_await relay(loop_, client, *proxy);
+  std::function<void()> const ended = end_alone;
+  if (told) co_await pump_both(client, *proxy, ended);
 }
 
 }  // namespace bridge::local

@@ -28,14 +28,6 @@ constexpr std::array kEventTypes{"runtime.lifecycle",
 // Rows looked at between two chances for others.
 constexpr std::int64_t kRowsAtOnce = 500;
 
-// Reading about a run is using its runtime, for the idle limit.
-Outcome<Run> find_run(Parts& parts, Call const& call) {
-  auto run = parts.store.run(RunId{call.parameters.at("runId")});
-  if (!run) return Problem::not_found("run", call.parameters.at("runId"));
-  parts.runtimes.touch(run->runtime);
-  return std::move(*run);
-}
-
 RunCounts counts_of(Parts& parts, RunId const& run) {
   RunCounts counts;
   counts.events = parts.store.count_events(run);

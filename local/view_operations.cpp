@@ -13,13 +13,6 @@ namespace {
 constexpr std::int64_t kLeaseMax = 86'400;
 constexpr std::chrono::seconds kLeaseDefault{3600};
 
-Outcome<Run> find_run(Parts& parts, Call const& call) {
-  RunId const id{call.parameters.at("runId")};
-  auto run = parts.store.run(id);
-  if (!run) return Problem::not_found("run", id.value);
-  return std::move(*run);
-}
-
 Outcome<ViewLease> read_lease(Call const& call, ViewLease::Kind kind, RunId const& run) {
   auto const seconds = read_seconds(call.body, "expiresInSeconds", 1, kLeaseMax);
   if (!seconds) return seconds.error();
@@ -39,7 +32,6 @@ awaitable<Outcome<net::HttpReply>> live(Parts& parts, Call const& call) {
   if (!parts.runtimes.devtools(run->id))
     co_return Problem(409, "run.live_not_active", "The run is over.",
                       "Start its runtime again and watch the new run.");
-  parts.runtimes.touch(run->runtime);
   auto const address = parts.viewers.lease(*lease);
   if (!address) co_return address.error();
   co_return json_reply(200,

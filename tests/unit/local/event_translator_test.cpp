@@ -1,7 +1,6 @@
 #include "local/event_translator.hpp"
 
 #include <doctest/doctest.h>
-
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -108,8 +107,8 @@ TEST_CASE("event translator: only a document's request can have been missed") {
 TEST_CASE("event translator: requests that never end are forgotten, the oldest first") {
   Site site;
   auto const ask = [&](int number) {
-    auto const params = fmt::format(R"({{"requestId":"{}","request":{{"url":"http://a/"}}}})",
-                                    number);
+    auto const params =
+        fmt::format(R"({{"requestId":"{}","request":{{"url":"http://a/"}}}})", number);
     site.one("Network.requestWillBeSent", "S1", params.c_str());
   };
   auto const is_known = [&](int number) {

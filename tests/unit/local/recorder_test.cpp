@@ -1,7 +1,6 @@
 #include "local/recorder.hpp"
 
 #include <doctest/doctest.h>
-
 #include <unistd.h>
 
 #include <algorithm>

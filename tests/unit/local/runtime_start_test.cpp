@@ -96,9 +96,10 @@ awaitable<void> start_to(Api& api, std::string id, json& started) {
 
 TEST_CASE("runtime start: a config cannot be changed during it, the idle limit can") {
   Fake fake;
-  FakeBrowser const slow(fmt::format("sleep 0.5\necho 'DevTools listening on "
-                                     "ws://127.0.0.1:{}/devtools/browser/fake' >&2\nexec sleep 600",
-                                     fake.devtools.port()));
+  FakeBrowser const slow(
+      fmt::format("sleep 0.5\necho 'DevTools listening on "
+                  "ws://127.0.0.1:{}/devtools/browser/fake' >&2\nexec sleep 600",
+                  fake.devtools.port()));
   local::BackendOptions options;
   options.chromium = slow.program();
   fake.run(std::move(options), [&](Scene& scene) -> awaitable<void> {
