@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <optional>
+
+#include "net/piece_body.hpp"
 
 namespace bridge::net {
 namespace {
 
 namespace http = boost::beast::http;
-using Parser = http::response_parser<http::string_body>;
+using Parser = http::response_parser<PieceBody>;
 
 constexpr std::uint32_t kHeadMax = 64 * 1024;
 constexpr std::size_t kInterimMax = 16;  // a server may send 103 a few times, not for ever

@@ -2,38 +2,16 @@
 
 #include <array>
 #include <boost/algorithm/string/predicate.hpp>
-#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <utility>
+
+#include "net/piece_body.hpp"
 
 namespace bridge::net {
 namespace {
 
 namespace http = boost::beast::http;
-
-// Beast's string_body reserves what a Content-Length declares, whoever declares it.
-struct PieceBody {
-  using value_type = std::string;
-  class reader {
-   public:
-    template <bool is_request, class Fields>
-    reader(http::header<is_request, Fields>&, value_type& body) : body_(body) {}
-    void init(boost::optional<std::uint64_t> const&, error_code& ec) { ec = {}; }
-    template <class Buffers>
-    std::size_t put(Buffers const& buffers, error_code& ec) {
-      ec = {};
-      auto const before = body_.size();
-      for (auto const piece : boost::beast::buffers_range_ref(buffers))
-        body_.append(static_cast<char const*>(piece.data()), piece.size());
-      return body_.size() - before;
-    }
-    void finish(error_code& ec) { ec = {}; }
-
-   private:
-    value_type& body_;
-  };
-};
 
 BadRequest explain(error_code ec) {
   if (ec == http::error::header_limit) return {431, "The request's header is too large.\n"};

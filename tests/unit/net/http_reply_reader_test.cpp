@@ -56,6 +56,33 @@ TEST_CASE("http_reply_reader: a body without length lasts until the end of the s
   CHECK(!got.head->keep_alive);
 }
 
+TEST_CASE("http_reply_reader: what is handed on is not reserved, whatever its length says") {
+  struct Receiver final : ReplyReceiver {
+    Result<void> begin(HttpReply const& head) override {
+      length = head.header("content-length");
+      return {};
+    }
+    Result<void> take(std::string_view piece) override {
+      body += piece;
+      return {};
+    }
+    std::string length;
+    std::string body;
+  };
+  Loop loop;
+  test::Chunks bytes({"HTTP/1.1 200 OK\r\nContent-Length: 1125899906842624\r\n\r\nabc", "de"});
+  Receiver receiver;
+  std::string leftover;
+  auto body = [&]() -> awaitable<void> {
+    auto const read = co_await read_reply_in_pieces(bytes, leftover, false, receiver);
+    REQUIRE_FALSE(read.has_value());
+    CHECK(read.error().is(Errc::bad_message));
+  };
+  test::run(loop, body());
+  CHECK(receiver.length == "1125899906842624");
+  CHECK(receiver.body == "abcde");
+}
+
 TEST_CASE("http_reply_reader: after a 101 the stream belongs to the caller") {
   std::string const head = "HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n";
   auto const together = read({head + std::string("\x81\x02hi", 4)});
