@@ -140,11 +140,13 @@ awaitable<Result<void>> HttpRequestReader::read_body(std::string& body) {
   }
 }
 
-awaitable<Result<HttpRequest>> HttpRequestReader::read() {
+awaitable<Result<HttpRequest>> HttpRequestReader::read(Plan const& plan) {
   auto request = co_await read_head();
   if (!request) co_return request.error();
-  auto const limited = limit_body(body_max_);
+  auto const wanted = plan(*request);
+  auto const limited = limit_body(wanted.most.value_or(body_max_));
   if (!limited) co_return limited.error();
+  if (wanted.in_pieces) co_return std::move(request);
   auto const whole = co_await read_body(request->body);
   if (!whole) co_return whole.error();
   co_return std::move(request);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,13 @@ struct BadRequest {
   std::string_view text;
 };
 
+/// How the body of one request is wanted.
+struct BodyPlan {
+  bool in_pieces = false;  ///< by read_piece(), later; else with the request
+  std::optional<std::uint64_t>
+      most;  ///< larger ones are bad, with 413; none: the reader's body_max
+};
+
 /// Reads HTTP/1.1 requests off one stream with Beast's parser, one after the other: the head, then
 /// the body, whole or in pieces. A message nobody can parse is Errc::bad_message and why() says
 /// more.
@@ -27,20 +35,16 @@ class HttpRequestReader {
   /// Waits for the first byte of the next request; an error when the peer is gone.
   awaitable<Result<void>> wait_for_first_byte();
 
-  /// Reads the head of the request that has begun.
-  awaitable<Result<HttpRequest>> read_head();
-  /// Bounds the body behind the head. One that is declared larger is an error at once.
-  [[nodiscard]] Result<void> limit_body(std::uint64_t most);
+  /// Reads the request that has begun: its head and, unless `plan` wants pieces, its body. A body
+  /// that is declared larger than wanted is an error at once.
+  using Plan = std::function<BodyPlan(HttpRequest const& head)>;
+  awaitable<Result<HttpRequest>> read(Plan const& plan);
   /// The next bytes of the body, none behind its end. Who waits for "100 Continue" gets it with the
   /// first call.
   awaitable<Result<std::optional<std::string>>> read_piece();
-  /// Reads the rest of the body into `body`.
-  awaitable<Result<void>> read_body(std::string& body);
   /// Something of the body has not been read, so the next request cannot be found.
   [[nodiscard]] bool body_left() const;
 
-  /// Head and body, which may have body_max bytes.
-  awaitable<Result<HttpRequest>> read();
   [[nodiscard]] BadRequest const& why() const { return why_; }
 
   /// The client asked us to close after the reply (Connection: close, or HTTP/1.0 without
@@ -53,6 +57,9 @@ class HttpRequestReader {
   struct Message;
   [[nodiscard]] Result<void> feed();
   [[nodiscard]] Error bad(error_code why);
+  awaitable<Result<HttpRequest>> read_head();
+  [[nodiscard]] Result<void> limit_body(std::uint64_t most);
+  awaitable<Result<void>> read_body(std::string& body);
   awaitable<Result<void>> receive();
   awaitable<Result<void>> invite_body();
 

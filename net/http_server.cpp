@@ -130,6 +130,7 @@ HttpServer::HttpServer(Loop& loop, HttpHandler& handler, HttpServerLimits limits
       handler_(handler),
       limits_(limits),
       name_(std::move(name)),
+      plan_([this](HttpRequest const& head) { return handler_.plan_body(head); }),
       tasks_(loop.executor()),
       left_(loop.executor()),
       warned_(Clock::now() - kWarnEvery) {}
@@ -253,19 +254,7 @@ awaitable<Result<HttpRequest>> HttpServer::next_request(ByteStream& bytes,
   auto const done = scope_exit([this, place] { waiting_.erase(place); });
   auto const begun = co_await reader.wait_for_first_byte();
   if (!begun) co_return begun.error();
-  co_return co_await within(limits_.request_deadline, read_request(reader), "HTTP request");
-}
-
-awaitable<Result<HttpRequest>> HttpServer::read_request(HttpRequestReader& reader) {
-  auto request = co_await reader.read_head();
-  if (!request) co_return request.error();
-  auto const plan = handler_.plan_body(*request);
-  auto const limited = reader.limit_body(plan.most.value_or(limits_.body_max));
-  if (!limited) co_return limited.error();
-  if (plan.in_pieces) co_return std::move(request);
-  auto const whole = co_await reader.read_body(request->body);
-  if (!whole) co_return whole.error();
-  co_return std::move(request);
+  co_return co_await within(limits_.request_deadline, reader.read(plan_), "HTTP request");
 }
 
 awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string local_authority) {

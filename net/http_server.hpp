@@ -21,18 +21,13 @@ struct HttpServerLimits {
   Duration idle_grace = 1s;  ///< how long a connection may wait for its next request undisturbed
 };
 
-/// How a handler wants the body of one request.
-struct BodyPlan {
-  bool in_pieces = false;  ///< handle() begins behind the head and takes the body by read_piece()
-  std::optional<std::uint64_t> most;  ///< larger ones are answered 413; none: the server's body_max
-};
-
 /// Answers the requests of one server. A missing answer becomes a 500.
 class HttpHandler {
  public:
   virtual ~HttpHandler() = default;
   virtual awaitable<void> handle(HttpExchange& exchange) = 0;
-  /// Asked behind each head, before anything of the body is read.
+  /// Asked behind each head, before anything of the body is read. Who wants it in pieces takes it
+  /// from the exchange.
   [[nodiscard]] virtual BodyPlan plan_body([[maybe_unused]] HttpRequest const& head) { return {}; }
   /// The reply to what is no request, or a too large one; `why` is a sentence.
   [[nodiscard]] virtual HttpReply reject(unsigned status, std::string_view why) {
@@ -73,13 +68,13 @@ class HttpServer {
   awaitable<void> accept_loop(Acceptor& acceptor);
   void make_place();
   awaitable<Result<HttpRequest>> next_request(ByteStream& bytes, HttpRequestReader& reader);
-  awaitable<Result<HttpRequest>> read_request(HttpRequestReader& reader);
   awaitable<void> serve(std::unique_ptr<ByteStream> bytes, std::string local_authority);
 
   Loop& loop_;
   HttpHandler& handler_;
   HttpServerLimits limits_;
   std::string name_;
+  HttpRequestReader::Plan plan_;  // the handler's
   std::list<std::unique_ptr<Acceptor>> acceptors_;
   Tasks tasks_;
   std::uint16_t port_ = 0;

@@ -22,9 +22,10 @@ constexpr std::string_view kListedHost = "tool.test";
 constexpr std::string_view kListedOrigin = "https://tool.test";
 
 awaitable<void> read_one(net::HttpRequestReader& reader, std::optional<net::HttpRequest>& out) {
+  net::HttpRequestReader::Plan const plan = [](net::HttpRequest const&) { return net::BodyPlan(); };
   auto const begun = co_await reader.wait_for_first_byte();
   if (!begun) co_return;
-  auto request = co_await reader.read();
+  auto request = co_await reader.read(plan);
   if (request) out = std::move(*request);
 }
 

@@ -16,7 +16,7 @@ constexpr std::size_t kHeaderMax = 1000;
 constexpr std::size_t kBodyMax = 100;
 
 /// What the reader makes of `sent`, which comes in pieces of `piece` bytes: "GET /x body" for each
-/// request, then "bad <status>" or "end".
+/// request, then "bad <status>" or "end". Bodies of /pieces are asked for piece by piece.
 std::vector<std::string> reads(std::string sent, std::size_t piece = SIZE_MAX) {
   Loop loop;
   test::SocketPair pair(loop);
@@ -32,6 +32,12 @@ std::vector<std::string> reads(std::string sent, std::size_t piece = SIZE_MAX) {
     }
     to.finish();
   };
+  HttpRequestReader::Plan const plan = [](HttpRequest const& head) {
+    BodyPlan wanted;
+    wanted.in_pieces = head.target == "/pieces";
+    if (wanted.in_pieces) wanted.most = 2 * kBodyMax;
+    return wanted;
+  };
   auto read = [&]() -> awaitable<void> {
     for (;;) {
       auto const begun = co_await reader.wait_for_first_byte();
@@ -39,11 +45,17 @@ std::vector<std::string> reads(std::string sent, std::size_t piece = SIZE_MAX) {
         out.emplace_back("end");
         co_return;
       }
-      auto const request = co_await reader.read();
-      if (!request) {
-        out.push_back(request.error().is(Errc::bad_message)
-                          ? "bad " + std::to_string(reader.why().status)
-                          : "cut short");
+      auto request = co_await reader.read(plan);
+      Error failure = request ? Error() : request.error();
+      while (request && reader.body_left()) {
+        auto const next = co_await reader.read_piece();
+        if (!next) failure = next.error();
+        if (!next || !*next) break;
+        request->body += **next;
+      }
+      if (failure.code) {
+        out.push_back(failure.is(Errc::bad_message) ? "bad " + std::to_string(reader.why().status)
+                                                    : "cut short");
         co_return;
       }
       out.push_back(request->method + " " + request->target + " " + request->body +
@@ -79,6 +91,21 @@ TEST_CASE(
     CAPTURE(piece);
     CHECK(reads(sent, piece) == expected);
   }
+}
+
+TEST_CASE("http_request_reader: a body in pieces has the limit that is said for it") {
+  std::string const body(150, 'b');
+  auto const counted = "POST /pieces HTTP/1.1\r\nContent-Length: 150\r\n\r\n" + body;
+  auto const chunked =
+      "POST /pieces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n96\r\n" + body + "\r\n0\r\n\r\n";
+  for (std::size_t const piece : {SIZE_MAX, 1UL, 7UL}) {
+    CAPTURE(piece);
+    CHECK(reads(counted + chunked + "GET /a HTTP/1.1\r\n\r\n", piece) ==
+          Seen{"POST /pieces " + body, "POST /pieces " + body, "GET /a ", "end"});
+  }
+  CHECK(reads("POST /pieces HTTP/1.1\r\nContent-Length: 201\r\n\r\n") == Seen{"bad 413"});
+  CHECK(reads("POST /pieces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nc9\r\n") ==
+        Seen{"bad 413"});
 }
 
 TEST_CASE("http_request_reader: who asks to close, or speaks HTTP/1.0, gets one reply") {
