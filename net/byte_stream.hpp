@@ -22,6 +22,9 @@ class ByteStream {
   virtual void shutdown_send() noexcept = 0;
   /// Ends the stream at once; a pending receive or send ends with an error.
   virtual void close() noexcept = 0;
+  /// The same, so that the peer cannot take it for an orderly end where the transport knows
+  /// another.
+  virtual void reset() noexcept { close(); }
   [[nodiscard]] virtual bool is_open() const noexcept = 0;
 
   /// "127.0.0.1:43210", or a word for a Unix socket.

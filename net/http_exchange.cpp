@@ -10,6 +10,8 @@
 namespace bridge::net {
 namespace {
 
+constexpr std::size_t kPieceMax = 256 * 1024;  // as long as they go, the peer takes something
+
 // Status line and headers, nothing added: how the body ends is said among them.
 std::string open_head(unsigned status, HttpHeaders const& headers) {
   auto out = fmt::format("HTTP/1.1 {} {}\r\n", status, http_reason(status));
@@ -26,33 +28,43 @@ std::optional<std::uint64_t> to_length(std::string_view text) {
 
 }  // namespace
 
-awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body) {
+awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body,
+                                   Duration limit) {
   auto const head = format_head(reply);
-  asio::const_buffer const pieces[2] = {asio::buffer(head), asio::buffer(reply.body)};
-  co_return co_await bytes.send(std::span(pieces, with_body && !reply.body.empty() ? 2U : 1U));
+  std::string_view rest = with_body ? std::string_view(reply.body) : std::string_view();
+  for (std::string_view before = head; !before.empty() || !rest.empty(); before = {}) {
+    std::array<asio::const_buffer, 2> const pieces{asio::buffer(before),
+                                                   asio::buffer(rest.substr(0, kPieceMax))};
+    rest.remove_prefix(pieces[1].size());
+    auto const sent = co_await within(limit, bytes.send(pieces), "write a reply");
+    if (sent) continue;
+    bytes.close();
+    co_return sent;
+  }
+  co_return Result<void>{};
 }
 
 HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes,
                            HttpRequestReader& reader, HttpRequest request,
-                           std::string local_authority, Duration piece_limit)
+                           std::string local_authority, ExchangeLimits limits)
     : loop_(loop),
       bytes_(bytes),
       reader_(reader),
       request_(std::move(request)),
       local_authority_(std::move(local_authority)),
-      piece_limit_(piece_limit) {}
+      limits_(limits) {}
 
 std::string HttpExchange::peer() const {
   return bytes_->peer();
 }
 
 awaitable<Result<std::optional<std::string>>> HttpExchange::read_piece() {
-  co_return co_await within(piece_limit_, reader_.read_piece(), "HTTP request");
+  co_return co_await within(limits_.piece, reader_.read_piece(), "HTTP request");
 }
 
 awaitable<Result<void>> HttpExchange::reply(HttpReply reply) {
   answered_ = true;
-  co_return co_await send_reply(*bytes_, reply, request_.method != "HEAD");
+  co_return co_await send_reply(*bytes_, reply, request_.method != "HEAD", limits_.write);
 }
 
 HttpExchange::Framing HttpExchange::framing_of(unsigned status, HttpHeaders const& headers) const {
@@ -66,7 +78,7 @@ awaitable<Result<void>> HttpExchange::begin_stream(unsigned status, HttpHeaders 
   answered_ = true;
   stream_.emplace();
   stream_->framing = framing_of(status, headers);
-  stream_->write_limit = write_limit;
+  stream_->write_limit = write_limit.value_or(limits_.write);
   if (stream_->framing == Framing::counted) {
     auto const length = to_length(find_header(headers, "content-length"));
     if (!length) co_return Error(Errc::bad_message, "the length of a reply");
@@ -109,19 +121,24 @@ awaitable<Result<void>> HttpExchange::put(std::string_view before, std::string_v
                                           std::string_view after) {
   std::array<asio::const_buffer, 3> const pieces{asio::buffer(before), asio::buffer(bytes),
                                                  asio::buffer(after)};
-  Result<void> sent{};
-  if (stream_->write_limit)
-    sent = co_await within(*stream_->write_limit, bytes_->send(pieces), "write a reply");
-  else
-    sent = co_await bytes_->send(pieces);
-  if (!sent) bytes_->close();
+  auto const sent = co_await within(stream_->write_limit, bytes_->send(pieces), "write a reply");
+  if (!sent) cut();
   co_return sent;
+}
+
+// A length or chunks say what is missing. Without them an orderly end would be the reply's; a reset
+// is not, but it takes what the peer has not received yet along.
+void HttpExchange::cut() {
+  if (ends_connection())
+    bytes_->reset();
+  else
+    bytes_->close();
 }
 
 awaitable<Result<void>> HttpExchange::upgrade() {
   auto answer = ws_answer(request_);
   answered_ = true;
-  auto const sent = co_await send_reply(*bytes_, answer, true);
+  auto const sent = co_await send_reply(*bytes_, answer, true, limits_.write);
   if (!sent) co_return sent.error();
   if (answer.status != 101) co_return Error(Errc::bad_message, "websocket handshake");
   handed_over_ = true;

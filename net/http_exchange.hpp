@@ -13,8 +13,15 @@
 
 namespace bridge::net {
 
-/// Sends a reply that is whole.
-awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body);
+/// How long a peer may do nothing.
+struct ExchangeLimits {
+  Duration piece = 10s;  ///< while we wait for the next piece of its request's body
+  Duration write = 60s;  ///< while it should take some of our reply
+};
+
+/// Sends a reply that is whole. A peer that takes none of it for `limit` is cut off.
+awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bool with_body,
+                                   Duration limit);
 
 /// One request and the way to answer it. The handler answers exactly once: with reply(), with a
 /// stream from begin_stream() to end(), or by taking the socket over.
@@ -22,7 +29,7 @@ class HttpExchange {
  public:
   /// `reader` stands behind what `request` holds.
   HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequestReader& reader,
-               HttpRequest request, std::string local_authority, Duration piece_limit);
+               HttpRequest request, std::string local_authority, ExchangeLimits limits);
 
   /// Its body is empty when the handler wanted it in pieces.
   HttpRequest const& request() const { return request_; }
@@ -40,8 +47,9 @@ class HttpExchange {
 
   /// Begins a reply whose body comes in pieces. With a Content-Length among `headers` it is sent as
   /// it is and must have that length; without, it is chunked, or ends with the connection for
-  /// HTTP/1.0. `write_limit` bounds each write(): a peer that takes nothing for that long is cut
-  /// off. Run gone() beside what feeds a stream that is mostly silent.
+  /// HTTP/1.0. `write_limit`, the server's when there is none, bounds each write(): a peer that
+  /// takes nothing for that long is cut off. Run gone() beside what feeds a stream that is mostly
+  /// silent.
   awaitable<Result<void>> begin_stream(unsigned status, HttpHeaders headers,
                                        std::optional<Duration> write_limit = std::nullopt);
   /// Ends when the socket has taken `bytes`, so a slow peer slows the caller. After an error there
@@ -70,13 +78,15 @@ class HttpExchange {
     return stream_ && stream_->framing == Framing::until_close;
   }
   [[nodiscard]] bool handed_over() const { return handed_over_; }
+  /// Closes the connection within a reply, so that half of one looks like half of one.
+  void cut();
 
  private:
   enum class Framing { none, counted, chunked, until_close };
   struct Stream {
     Framing framing = Framing::none;
     std::uint64_t left = 0;  ///< of a counted body
-    std::optional<Duration> write_limit;
+    Duration write_limit{};
     bool ended = false;
   };
   awaitable<Result<void>> upgrade();
@@ -89,7 +99,7 @@ class HttpExchange {
   HttpRequestReader& reader_;
   HttpRequest request_;
   std::string local_authority_;
-  Duration piece_limit_;
+  ExchangeLimits limits_;
   std::optional<Stream> stream_;
   bool answered_ = false;
   bool handed_over_ = false;

@@ -264,29 +264,31 @@ awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string
     left_.notify_all();
   });
   HttpRequestReader reader(*bytes, limits_.header_max, limits_.body_max);
+  ExchangeLimits exchange_limits;
+  exchange_limits.piece = limits_.request_deadline;
+  exchange_limits.write = limits_.write_limit;
   for (;;) {
     auto request = co_await next_request(*bytes, reader);
     if (!request) {
       if (request.error().is(Errc::bad_message)) {
         auto const refusal = handler_.reject(reader.why().status, reader.why().text);
-        (void)co_await send_reply(*bytes, refusal, true);
+        (void)co_await send_reply(*bytes, refusal, true, limits_.write_limit);
         co_await hang_up(*bytes);
       }
       co_return;
     }
     HttpExchange exchange(loop_, bytes, reader, std::move(*request), local_authority,
-                          limits_.request_deadline);
+                          exchange_limits);
     co_await handler_.handle(exchange);
     if (exchange.handed_over()) co_return;
     if (!exchange.answered()) {
       auto const failure = text_reply(500, "The request was not answered; this is a bug.\n");
-      (void)co_await send_reply(*bytes, failure, true);
+      (void)co_await send_reply(*bytes, failure, true, limits_.write_limit);
       co_await hang_up(*bytes);
       co_return;
     }
-    // Half a reply must look like one, and an orderly end would not.
     if (exchange.broken_off()) {
-      bytes->close();
+      exchange.cut();
       co_return;
     }
     bool const last = reader.last() || reader.body_left() || exchange.ends_connection();

@@ -15,6 +15,7 @@ struct HttpServerLimits {
   std::size_t header_max = 64 * 1024;
   std::size_t body_max = 64 * 1024;  ///< larger bodies are answered 413
   Duration request_deadline = 10s;   ///< from the first byte of a request to its last
+  Duration write_limit = 60s;        ///< for a peer that takes nothing of its reply
   /// At this many, newcomers wait in the kernel until a connection ends. Those that only wait for
   /// their next request make way, the longest waiting first.
   std::size_t connections_max = 2048;

@@ -70,6 +70,11 @@ class PlainStream final : public ByteStream {
     error_code ignored;
     socket_.close(ignored);
   }
+  void reset() noexcept override {
+    error_code ignored;
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+    socket_.close(ignored);
+  }
   bool is_open() const noexcept override { return socket_.is_open(); }
   std::string peer() const override { return peer_; }
 

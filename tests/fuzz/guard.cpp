@@ -72,7 +72,7 @@ void check_guard(std::string_view bytes) {
   auto const origins = all_of_header(*request, "Origin");
   auto const sites = all_of_header(*request, "Sec-Fetch-Site");
   net::HttpExchange const exchange(loop, stream, reader, std::move(*request), std::string(kHere),
-                                   1s);
+                                   {});
   std::vector<std::string> const listed_hosts{std::string(kListedHost)};
   std::vector<std::string> const listed_origins{std::string(kListedOrigin)};
 

@@ -19,7 +19,7 @@ using Names = std::vector<std::string>;
 /// A request as it came to 127.0.0.1:9222, or to [::1]:9222.
 struct Asked {
   explicit Asked(net::HttpHeaders headers = {}, std::string authority = "127.0.0.1:9222")
-      : exchange(loop, bytes, reader, with(std::move(headers)), std::move(authority), 1s) {}
+      : exchange(loop, bytes, reader, with(std::move(headers)), std::move(authority), {}) {}
 
   static net::HttpRequest with(net::HttpHeaders headers) {
     net::HttpRequest request;

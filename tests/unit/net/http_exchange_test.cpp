@@ -16,7 +16,7 @@ using test::RawPeer;
 
 /// Streams by path: /chunks three pieces, /counted with a length, /short less than it said, /half
 /// stops in the middle, /endless writes until nobody listens, /silent says nothing until the peer
-/// goes.
+/// goes. /large is a reply that no socket's buffer holds.
 class Streams final : public HttpHandler {
  public:
   awaitable<void> handle(HttpExchange& exchange) override {
@@ -27,6 +27,7 @@ class Streams final : public HttpHandler {
     if (target == "/endless") co_return co_await endless(exchange);
     if (target == "/silent") co_return co_await silent(exchange);
     if (target == "/upload") co_return co_await upload(exchange);
+    if (target == "/large") co_return co_await large(exchange);
     HttpReply reply;
     reply.body = target;
     (void)co_await exchange.reply(std::move(reply));
@@ -66,6 +67,13 @@ class Streams final : public HttpHandler {
     HttpReply reply;
     reply.body = std::to_string(total);
     (void)co_await exchange.reply(std::move(reply));
+  }
+
+  awaitable<void> large(HttpExchange& exchange) {
+    HttpReply reply;
+    reply.body.assign(64 << 20, 'x');
+    auto const sent = co_await exchange.reply(std::move(reply));
+    if (!sent) failure = sent.error();
   }
 
   static HttpHeaders type() { return {{"Content-Type", "text/plain"}}; }
@@ -205,6 +213,16 @@ TEST_CASE("http_exchange: a stream that is not ended is cut off, not passed off 
   }
 }
 
+TEST_CASE("http_exchange: where the end of the connection is the end, half of a stream is reset") {
+  Bench bench;
+  bench.run([&]() -> awaitable<void> {
+    auto peer = bench.connect();
+    co_await peer.send("GET /half HTTP/1.0\r\n\r\n");
+    [[maybe_unused]] auto const got = co_await peer.read_to_end();
+    CHECK(peer.ended == asio::error::connection_reset);
+  });
+}
+
 TEST_CASE("http_exchange: a slow peer holds the writer up, and its going ends the stream") {
   Bench bench;
   bench.run([&]() -> awaitable<void> {
@@ -240,6 +258,23 @@ TEST_CASE("http_exchange: a peer that takes nothing for the write limit is cut o
     auto const none = [&] { return bench.server.connections() == 0; };
     co_await test::until(none);
   });
+}
+
+TEST_CASE("http_exchange: a peer that takes nothing of a whole reply is cut off as well") {
+  HttpServerLimits limits;
+  limits.write_limit = 20ms;
+  for (std::string const target : {"/large", "/endless"}) {
+    Bench bench(limits);
+    bench.run([&]() -> awaitable<void> {
+      auto peer = bench.connect();
+      co_await peer.send(get(target));
+      auto const failed = [&] { return bench.handler.failure.has_value(); };
+      co_await test::until(failed);
+      CHECK(bench.handler.failure->is(Errc::timed_out));
+      auto const none = [&] { return bench.server.connections() == 0; };
+      co_await test::until(none);
+    });
+  }
 }
 
 TEST_CASE("http_exchange: a silent stream ends when its peer goes") {
