@@ -45,12 +45,35 @@ awaitable<Result<void>> watch(Watched const& bytes, Duration silence, std::strin
   }
 }
 
+/// All of a request, in pieces: as long as they go, something moves.
+class Pieces {
+ public:
+  Pieces(std::string_view head, std::string_view held, BodySource* source)
+      : texts_{head, held}, source_(source) {}
+
+  /// Empty at the end.
+  Result<std::string_view> next() {
+    for (auto& text : texts_) {
+      if (text.empty()) continue;
+      auto const piece = text.substr(0, kPieceMax);
+      text.remove_prefix(piece.size());
+      return piece;
+    }
+    return source_ != nullptr ? source_->next() : Result<std::string_view>(std::string_view());
+  }
+
+ private:
+  static constexpr std::size_t kPieceMax = 64 * 1024;
+  std::array<std::string_view, 2> texts_;
+  BodySource* source_;
+};
+
 // Sends all there is, and then leaves the last word to the reply, also where the server does not
 // want to hear more: whoever hangs up on a body has perhaps said why. Ends only when the source
 // fails.
-awaitable<Result<void>> send_body(ByteStream& bytes, BodySource* body) {
-  for (bool more = body != nullptr; more;) {
-    auto const piece = body->next();
+awaitable<Result<void>> send_all(ByteStream& bytes, Pieces pieces) {
+  for (bool more = true; more;) {
+    auto const piece = pieces.next();
     if (!piece) co_return piece.error();
     asio::const_buffer const buffer = asio::buffer(*piece);
     more = !piece->empty();
@@ -78,11 +101,9 @@ awaitable<Result<void>> transfer(Loop& loop, Reach const& reach, Url url, HttpRe
   Watched bytes(std::move(*connected));
   request.target = url.target;
   auto const head = format_head(request, url.authority(), body != nullptr ? body->size() : 0);
-  std::array<asio::const_buffer, 2> const pieces{asio::buffer(head), asio::buffer(request.body)};
-  auto const sent = co_await bytes.send(pieces);
-  if (!sent) co_return Error(sent.error().code, doing);
+  Pieces const pieces(head, request.body, body);
   bool const is_head = request.method == "HEAD";
-  auto ended = co_await (read_all(bytes, is_head, receiver) || send_body(bytes, body) ||
+  auto ended = co_await (read_all(bytes, is_head, receiver) || send_all(bytes, pieces) ||
                          watch(bytes, silence, doing));
   co_return std::visit([](auto& result) { return std::move(result); }, ended);
 }

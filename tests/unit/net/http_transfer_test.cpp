@@ -122,21 +122,47 @@ TEST_CASE("http_transfer: a server that answers before it has read the body is h
   HttpServer server(loop, refuser, {}, "refuser");
   server.listen("127.0.0.1", 0).value();
   server.start();
-  Receiver receiver;
   Source source(std::vector<std::string>(400, std::string(65'536, 'z')));
-  auto run = [&]() -> awaitable<void> {
+  // What is held is heard of as what is asked for.
+  auto run = [&](std::string held, BodySource* body) -> awaitable<void> {
     auto url = parse_url("http://127.0.0.1:" + std::to_string(server.port()) + "/").value();
     HttpRequest request;
     request.method = "POST";
+    request.body = std::move(held);
     Reach const reach;
-    auto const done =
-        co_await transfer(loop, reach, std::move(url), request, &source, receiver, 10s);
+    Receiver receiver;
+    auto const done = co_await transfer(loop, reach, std::move(url), request, body, receiver, 10s);
     CHECK(done.has_value());
+    CHECK(receiver.status == 413);
+  };
+  auto both = [&]() -> awaitable<void> {
+    co_await run("", &source);
+    std::string large(26'000'000, 'z');
+    co_await run(std::move(large), nullptr);
     co_await server.stop();
   };
-  test::run(loop, run());
-  CHECK(receiver.status == 413);
+  test::run(loop, both());
   CHECK(source.at < source.pieces.size());
+}
+
+TEST_CASE("http_transfer: a server that takes nothing does not hold a held body up for ever") {
+  Loop loop;
+  Tcp::acceptor acceptor(loop.io(), Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  auto run = [&]() -> awaitable<void> {
+    auto url =
+        parse_url("http://127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()) + "/")
+            .value();
+    HttpRequest request;
+    request.method = "POST";
+    request.body.assign(64 << 20, 'z');
+    Reach const reach;
+    Receiver receiver;
+    auto const done =
+        co_await transfer(loop, reach, std::move(url), request, nullptr, receiver, 50ms);
+    REQUIRE_FALSE(done.has_value());
+    CHECK(done.error().is(Errc::timed_out));
+  };
+  test::run(loop, run());
 }
 
 TEST_CASE("http_transfer: what goes wrong is an error") {
