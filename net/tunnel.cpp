@@ -285,6 +285,12 @@ awaitable<Result<Tcp::socket>> connect_tcp(Url const& url, Duration limit,
   co_return last;
 }
 
+asio::ip::address address_for_proxy(std::vector<Tcp::endpoint> const& ends) {
+  for (auto const& end : ends)
+    if (end.address().is_v4()) return end.address();
+  return ends.front().address();
+}
+
 awaitable<Result<void>> open_tunnel(Tcp::socket& socket, TunnelProxy const& proxy,
                                     Url const& target, std::string const& doing) {
   Url asked = target;
@@ -292,7 +298,7 @@ awaitable<Result<void>> open_tunnel(Tcp::socket& socket, TunnelProxy const& prox
     auto const ends = co_await resolve(target, doing);
     if (!ends) co_return ends.error();
     if (ends->empty()) co_return Error(Errc::not_found, doing);
-    asked.host = ends->front().address().to_string();
+    asked.host = address_for_proxy(*ends).to_string();
   }
   if (proxy.protocol == TunnelProxy::Protocol::http)
     co_return co_await ask_http(socket, proxy, asked, doing);

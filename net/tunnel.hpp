@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "net/byte_stream.hpp"
 #include "net/loop.hpp"
@@ -28,6 +29,10 @@ struct TunnelProxy {
 /// A connection to `url`'s host and port. Loopback names ask no name server. Errors say `doing`.
 awaitable<Result<Tcp::socket>> connect_tcp(Url const& url, Duration limit,
                                            std::string const& doing);
+
+/// Which of a host's addresses, at least one, a proxy is asked for when we look names up: it gets
+/// one try, and more proxies reach IPv4.
+[[nodiscard]] asio::ip::address address_for_proxy(std::vector<Tcp::endpoint> const& ends);
 
 /// Asks `proxy`, which `socket` is connected to, for a tunnel to `target`. `refused`, with its
 /// reason, when it answers no. Errors say `doing`.

@@ -162,6 +162,16 @@ TEST_CASE("tunnel: names are looked up on our side when they are to be") {
                        {"", "through"}}) == "through");
 }
 
+TEST_CASE("tunnel: a proxy is asked for an address of IPv4 where there is one") {
+  auto const chosen = [](std::vector<char const*> const& addresses) {
+    std::vector<Tcp::endpoint> ends;
+    for (auto const* address : addresses) ends.emplace_back(asio::ip::make_address(address), 81);
+    return address_for_proxy(ends).to_string();
+  };
+  CHECK(chosen({"2001:db8::1", "192.0.2.1", "192.0.2.2"}) == "192.0.2.1");
+  CHECK(chosen({"2001:db8::1", "2001:db8::2"}) == "2001:db8::1");
+}
+
 TEST_CASE("tunnel: what a SOCKS5 proxy refuses, and what is none, is told") {
   Bench bench;
   auto const said = [&](Bytes answer) {
