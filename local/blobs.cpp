@@ -56,9 +56,7 @@ Blob::~Blob() {
 Result<std::unique_ptr<Blobs>> Blobs::open(std::filesystem::path directory, Disk& disk) {
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
-  if (ec)
-    return Error{boost::system::error_code(ec.value(), boost::system::generic_category()),
-                 "create " + directory.string()};
+  if (ec) return system_error("create " + directory.string(), ec);
   ::chmod(directory.c_str(), 0700);
   Descriptor opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.is_open()) return system_error("open " + directory.string());

@@ -28,6 +28,11 @@ Error system_error(std::string doing) {
                std::move(doing)};
 }
 
+Error system_error(std::string doing, std::error_code code) {
+  return Error{boost::system::error_code(code.value(), boost::system::generic_category()),
+               std::move(doing)};
+}
+
 Result<void> write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     auto const wrote = ::write(fd, bytes.data(), bytes.size());

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <system_error>
 
 #include "base/result.hpp"
 
@@ -25,6 +27,8 @@ class Descriptor {
 
 /// errno as an error.
 [[nodiscard]] Error system_error(std::string doing);
+/// What the standard library says of the system.
+[[nodiscard]] Error system_error(std::string doing, std::error_code code);
 
 /// Writes all of it.
 [[nodiscard]] Result<void> write_all(int fd, std::string_view bytes);

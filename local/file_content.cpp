@@ -7,6 +7,7 @@
 #include <boost/algorithm/string/trim.hpp>
 #include <charconv>
 
+#include "base/number.hpp"
 #include "net/url.hpp"
 
 namespace bridge::local {
@@ -14,13 +15,6 @@ namespace {
 
 constexpr std::size_t kPiece = 256 * 1024;
 constexpr auto kWriteLimit = 60s;  // a reader that takes nothing for so long has gone
-
-std::optional<std::uint64_t> to_number(std::string_view text) {
-  std::uint64_t value = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 std::string etag_of(StoredFile const& file) {
   return fmt::format("\"{}\"", file.hash);
@@ -77,8 +71,8 @@ RangeAnswer read_range_header(std::string_view header, std::uint64_t size) {
   boost::trim(text);
   auto const dash = text.find('-');
   if (dash == std::string::npos || text.find(',') != std::string::npos) return {};
-  auto const first = to_number(std::string_view(text).substr(0, dash));
-  auto const last = to_number(std::string_view(text).substr(dash + 1));
+  auto const first = whole_number<std::uint64_t>(std::string_view(text).substr(0, dash));
+  auto const last = whole_number<std::uint64_t>(std::string_view(text).substr(dash + 1));
   RangeAnswer nothing;
   nothing.satisfiable = false;
   RangeAnswer answer;

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/number.hpp"
 #include "local/token.hpp"
 #include "net/url.hpp"
 
@@ -25,13 +25,6 @@ void split(std::string_view text, char at, Each each) {
     if (end == std::string_view::npos) return;
     text.remove_prefix(end + 1);
   }
-}
-
-std::optional<std::int64_t> whole_number(std::string_view text) {
-  std::int64_t value = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 }  // namespace
@@ -66,7 +59,7 @@ std::vector<std::string> Query::all(std::string_view name) const {
 Outcome<Page> read_page(Query const& query) {
   Page page;
   if (auto const limit = query.one("limit")) {
-    auto const value = whole_number(*limit);
+    auto const value = whole_number<std::int64_t>(*limit);
     if (!value) return Problem::invalid("limit", "limit must be a whole number.");
     page.limit = std::clamp<std::int64_t>(*value, 1, Page::kLimitMax);
   }
@@ -84,7 +77,7 @@ std::string cursor_text(std::int64_t position) {
 std::optional<std::int64_t> cursor_position(std::string_view cursor) {
   auto const text = from_base64url(cursor);
   if (!text || text->empty() || text->front() != 'p') return std::nullopt;
-  auto const position = whole_number(std::string_view(*text).substr(1));
+  auto const position = whole_number<std::int64_t>(std::string_view(*text).substr(1));
   if (!position || *position < 0) return std::nullopt;
   return position;
 }

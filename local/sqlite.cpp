@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.hpp"
+#include "local/descriptor.hpp"
 
 namespace bridge::local {
 
@@ -86,9 +87,7 @@ Result<std::unique_ptr<Database>> Database::open(std::string const& path) {
     // SQLite would create it with the umask's mode; its -wal and -shm files take over the mode of
     // this one.
     int const file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (file < 0)
-      return Error{boost::system::error_code(errno, boost::system::generic_category()),
-                   "open " + path};
+    if (file < 0) return system_error("open " + path);
     ::close(file);
   }
   sqlite3* raw = nullptr;

@@ -9,13 +9,10 @@
 #include <array>
 #include <cerrno>
 
+#include "local/descriptor.hpp"
+
 namespace bridge::local {
 namespace {
-
-Error failed(int code, std::string doing) {
-  return Error{boost::system::error_code(code, boost::system::generic_category()),
-               std::move(doing)};
-}
 
 std::string holder(int lock) {
   std::array<char, 32> text{};
@@ -30,21 +27,23 @@ std::string holder(int lock) {
 Result<std::unique_ptr<StateDir>> StateDir::hold(std::filesystem::path path) {
   std::error_code ec;
   bool const created = std::filesystem::create_directories(path, ec);
-  if (ec) return failed(ec.value(), "create " + path.string());
+  if (ec) return system_error("create " + path.string(), ec);
   if (created) chmod(path.c_str(), 0700);
 
   auto const file = (path / kLockFile).string();
   int const lock = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock < 0) return failed(errno, "open " + file);
+  if (lock < 0) return system_error("open " + file);
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    auto error = failed(errno, fmt::format("{} is in use by {}", path.string(), holder(lock)));
+    auto const code = errno;
+    auto error = system_error(fmt::format("{} is in use by {}", path.string(), holder(lock)),
+                              std::error_code(code, std::generic_category()));
     error.told = true;
     ::close(lock);
     return error;
   }
   auto const pid = fmt::format("{}\n", getpid());
   if (ftruncate(lock, 0) != 0 || pwrite(lock, pid.data(), pid.size(), 0) < 0) {
-    auto error = failed(errno, "write " + file);
+    auto error = system_error("write " + file);
     ::close(lock);
     return error;
   }

@@ -3,8 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
+
+#include "local/descriptor.hpp"
 
 namespace bridge::local {
 namespace {
@@ -45,9 +46,7 @@ Result<std::unique_ptr<TemporaryDir>> TemporaryDir::make() {
   auto const parent = parent_directory();
   remove_left_behind(parent);
   auto form = (parent / kPrefix).string() + "XXXXXX";
-  if (::mkdtemp(form.data()) == nullptr)
-    return Error{boost::system::error_code(errno, boost::system::generic_category()),
-                 "create " + form};
+  if (::mkdtemp(form.data()) == nullptr) return system_error("create " + form);
   auto held = StateDir::hold(form);
   if (!held) return held.error();
   return std::unique_ptr<TemporaryDir>(new TemporaryDir(std::move(*held)));

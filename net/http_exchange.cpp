@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 
+#include "base/number.hpp"
 #include "net/ws_handshake.hpp"
 
 namespace bridge::net {
@@ -17,13 +17,6 @@ std::string open_head(unsigned status, HttpHeaders const& headers) {
   auto out = fmt::format("HTTP/1.1 {} {}\r\n", status, http_reason(status));
   for (auto const& [name, value] : headers) out += fmt::format("{}: {}\r\n", name, value);
   return out + "\r\n";
-}
-
-std::optional<std::uint64_t> to_length(std::string_view text) {
-  std::uint64_t length = 0;
-  auto const [end, ec] = std::from_chars(text.data(), text.data() + text.size(), length);
-  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return length;
 }
 
 }  // namespace
@@ -80,7 +73,7 @@ awaitable<Result<void>> HttpExchange::begin_stream(unsigned status, HttpHeaders 
   stream_->framing = framing_of(status, headers);
   stream_->write_limit = write_limit.value_or(limits_.write);
   if (stream_->framing == Framing::counted) {
-    auto const length = to_length(find_header(headers, "content-length"));
+    auto const length = whole_number<std::uint64_t>(find_header(headers, "content-length"));
     if (!length) co_return Error(Errc::bad_message, "the length of a reply");
     stream_->left = *length;
   }

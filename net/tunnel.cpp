@@ -1,12 +1,12 @@
 #include "net/tunnel.hpp"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <array>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
+#include "net/base64.hpp"
 #include "net/http_message.hpp"
 #include "net/http_reply_reader.hpp"
 #include "net/plain_stream.hpp"
@@ -75,15 +75,6 @@ awaitable<Result<void>> connect_one(Tcp::socket& socket, Tcp::endpoint end, std:
   error_code ignored;
   socket.set_option(Tcp::no_delay(true), ignored);
   co_return Result<void>{};
-}
-
-std::string base64(std::string_view text) {
-  std::string out((text.size() + 2) / 3 * 4 + 1, '\0');
-  auto const length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                                      reinterpret_cast<unsigned char const*>(text.data()),
-                                      static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(length));
-  return out;
 }
 
 std::string connect_request(TunnelProxy const& proxy, Url const& target) {

@@ -7,20 +7,13 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/beast/http/rfc7230.hpp>
 #include <cstdlib>
-#include <span>
+
+#include "net/base64.hpp"
 
 namespace bridge::net {
 namespace {
 
 constexpr std::string_view kGuid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";  // RFC 6455 1.3
-
-std::string base64(std::span<unsigned char const> bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  auto const n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes.data(),
-                                 static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(n));
-  return out;
-}
 
 bool lists_token(HttpHeaders const& headers, std::string_view name, std::string_view token) {
   for (auto const& [key, value] : headers) {
@@ -43,13 +36,13 @@ std::string ws_accept_for(std::string_view key) {
   unsigned size = 0;
   if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha1(), nullptr) != 1)
     std::abort();
-  return base64(std::span(digest).first(size));
+  return base64({reinterpret_cast<char const*>(digest.data()), size});
 }
 
 std::string ws_new_key() {
   std::array<unsigned char, 16> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) std::abort();
-  return base64(bytes);
+  return base64({reinterpret_cast<char const*>(bytes.data()), bytes.size()});
 }
 
 std::optional<HttpReply> ws_refusal(HttpRequest const& request) {
