@@ -236,8 +236,6 @@ TEST_CASE("device login: a code is good for one key, which ends with its session
   });
 }
 
-}  // namespace bridge::local
-
 namespace {
 
 awaitable<void> start_into(Api& api, std::string id, std::vector<unsigned>& statuses) {
@@ -265,3 +263,5 @@ TEST_CASE("accounts: runs that are starting count for the limit; one that is may
     CHECK(std::max(one.at(0), other.at(0)) == 402);
   });
 }
+
+}  // namespace bridge::local
