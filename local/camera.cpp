@@ -25,7 +25,7 @@ std::optional<std::string> from_base64(std::string text) {
 Camera::Camera(net::Loop& loop, FrameFile file, Timestamp run_began)
     : file_(std::move(file)),
       run_began_(run_began),
-      filled_(loop.executor()),
+      enough_(loop.executor()),
       cdp_(loop, this),
       tasks_(loop.executor()) {}
 
@@ -37,7 +37,7 @@ awaitable<void> Camera::serve(net::Url devtools) {
   }
   Json const discover{{"discover", true}};
   cdp_.post("Target.setDiscoverTargets", discover);
-  co_await (cdp_.ended() || filled_.wait());
+  co_await (cdp_.ended() || enough_.wait());
   tasks_.stop();
   co_await tasks_.join();
   // Chromium takes no more pictures for who has left.
@@ -89,7 +89,7 @@ void Camera::keep(std::string_view base64) {
   auto const since = std::max<std::int64_t>((now() - run_began_).count(), 0);
   auto const kept = file_.add(static_cast<std::uint32_t>(since), *picture);
   full_ = !kept || file_.bytes() > kBytesMax;
-  if (full_) filled_.notify();
+  if (full_) enough_.notify();
   if (!kept)
     log_.error("a recording ends here: {}", kept.error().text());
   else if (full_)

@@ -20,8 +20,9 @@ class Camera final : private CdpListener {
 
   Camera(net::Loop& loop, FrameFile file, Timestamp run_began);
 
-  /// Returns when the browser has gone, or when there is no room for more.
+  /// Returns when the browser has gone, when there is no room for more, or after leave().
   awaitable<void> serve(net::Url devtools);
+  void leave() { enough_.notify(); }
 
  private:
   [[nodiscard]] bool wants(std::string_view method, std::size_t bytes) override;
@@ -35,7 +36,7 @@ class Camera final : private CdpListener {
   Timestamp run_began_;
   std::string last_;  // the picture that was kept last
   bool full_ = false;
-  net::Signal filled_;
+  net::Signal enough_;
   CdpConnection cdp_;
   std::map<std::string, Screencast, std::less<>> casts_;  // by session
   net::Tasks tasks_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/scope_exit.hpp"
 #include "local/camera.hpp"
 
 namespace bridge::local {
@@ -40,6 +41,7 @@ void Recordings::start() {
 awaitable<void> Recordings::stop() {
   following_.stop();
   co_await following_.join();
+  for (auto* const camera : cameras_) camera->leave();
   co_await recording_.join();
 }
 
@@ -75,6 +77,8 @@ awaitable<void> Recordings::record(RunId run, net::Url devtools) {
     co_return;
   }
   Camera camera(loop_, std::move(*file), row->started_at);
+  auto const place = cameras_.insert(cameras_.end(), &camera);
+  auto const gone = scope_exit([this, place] { cameras_.erase(place); });
   co_await camera.serve(std::move(devtools));
 }
 

@@ -17,6 +17,8 @@
 
 namespace bridge::local {
 
+class Camera;
+
 /// What the pages of runs looked like: one file of pictures for each run, kept as long as the run.
 class Recordings {
  public:
@@ -56,8 +58,9 @@ class Recordings {
   std::set<RunId> recorded_;  // those that are active: none is begun twice
   /// The frames of the recordings that were looked at last, the latest first.
   mutable std::list<std::pair<RunId, std::vector<FrameFile::Frame>>> known_;
+  std::list<Camera*> cameras_;  // that are filming
   net::Tasks following_;
-  net::Tasks recording_;  // each ends with its run's browser
+  net::Tasks recording_;  // each ends with its run's browser, or with us
 };
 
 }  // namespace bridge::local

@@ -62,7 +62,8 @@ class FakeDevtools final : public net::HttpHandler {
       [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
       co_return;
     }
-    net::WsLimits const limits;
+    net::WsLimits limits;
+    limits.queue_max = 1ULL << 30;  // what a test says is said
     auto ws = co_await exchange.accept_websocket(limits);
     if (!ws) co_return;
     auto const place = sockets_.insert(sockets_.end(), ws->get());
