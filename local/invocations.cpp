@@ -257,7 +257,22 @@ awaitable<InvocationEnd> Invocations::turn(Job& job) {
   co_return end;
 }
 
+// `||` waits for the first that succeeds: whatever were thrown out of here would be lost, and the
+// runtime held until the deadline.
 awaitable<InvocationEnd> Invocations::do_work(Job& job, BrowserPage& page) {
+  try {
+    co_return co_await open_and_work(job, page);
+  } catch (boost::system::system_error const& failure) {
+    if (failure.code() == asio::error::operation_aborted) throw;
+    log_.error("invocation {} failed: {}", job.document.id, failure.what());
+  } catch (std::exception const& failure) {
+    log_.error("invocation {} failed: {}", job.document.id, failure.what());
+  }
+  co_return InvocationEnd::failure("failed", "The local backend failed; its log says how.",
+                                   Json{{"reason", "backend_failed"}});
+}
+
+awaitable<InvocationEnd> Invocations::open_and_work(Job& job, BrowserPage& page) {
   set_status(job, "dispatching");
   auto const opened = co_await page.open(runtimes_, job.runtime, job.request.page);
   if (!opened && opened.error().is(Errc::not_found))

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "base/log.hpp"
 #include "local/documents.hpp"
 #include "local/invocation.hpp"
 #include "local/lock.hpp"
@@ -50,6 +51,7 @@ class Invocations {
   awaitable<void> live(std::unique_ptr<Job> job);
   awaitable<InvocationEnd> turn(Job& job);
   awaitable<InvocationEnd> do_work(Job& job, BrowserPage& page);
+  awaitable<InvocationEnd> open_and_work(Job& job, BrowserPage& page);
   awaitable<void> run_over(RunId run);
   void set_status(Job& job, std::string_view status);
   void finish(Job& job, InvocationEnd const& end);
@@ -58,6 +60,7 @@ class Invocations {
   [[nodiscard]] std::optional<Document> find(RuntimeId const& runtime, std::string const& id);
 
   net::Loop& loop_;
+  Log log_{"local"};
   Database& database_;
   Documents documents_;
   Runtimes& runtimes_;

@@ -117,6 +117,23 @@ TEST_CASE("invocations: text is extracted without a model") {
   });
 }
 
+TEST_CASE("invocations: one that we are the fault of ends at once, and the next begins") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    log::Capture const log;
+    auto const fine = std::exchange(page.asks["inspect"], "no object");
+    auto const begun = Clock::now();
+    auto const ended = co_await jobs.done(kClick);
+    page.asks["inspect"] = fine;
+    CHECK(Clock::now() - begun < 30s);
+    CHECK(ended.at("status") == "failed");
+    CHECK(ended.at("error").at("code") == "invocation.failed");
+    CHECK(ended.at("error").at("details").at("reason") == "backend_failed");
+    CHECK(log.contains("invocation " + ended.at("id").get<std::string>() + " failed"));
+    auto const next = co_await jobs.done(kClick);
+    CHECK(next.at("status") == "succeeded");
+  });
+}
+
 TEST_CASE("invocations: an element that never gets ready fails with what stands in the way") {
   local::BackendOptions options;
   options.concurrent = true;
