@@ -10,19 +10,9 @@ namespace bridge::local {
 namespace {
 
 constexpr int kDepthMax = 64;
-
-Json without_patterns(Json schema) {
-  if (schema.is_object()) {
-    // A property of that name has a schema, not text.
-    if (auto const pattern = schema.find("pattern");
-        pattern != schema.end() && pattern->is_string())
-      schema.erase(pattern);
-  }
-  // A plain value is its own only member.
-  if (schema.is_structured())
-    for (auto& member : schema) member = without_patterns(std::move(member));
-  return schema;
-}
+// Parts that are named twice are walked twice, and so are theirs: a short text can mean billions.
+constexpr int kWalkMax = 10'000;
+constexpr std::size_t kVisitsMax = 1'000'000;
 
 Json const* target_of(Json const& whole, std::string const& reference) {
   if (!reference.starts_with('#')) return nullptr;
@@ -43,6 +33,7 @@ class Walk {
   std::optional<std::string> at(Json const& schema, int depth) {
     if (!schema.is_object()) return "a schema must be an object";
     if (depth > kDepthMax) return "it is nested too deeply";
+    if (++visits_ > kWalkMax) return "it is too large";
     // A loop that consumes nothing of the value would never end.
     if (std::find(open_.begin(), open_.end(), &schema) != open_.end())
       return "a $ref leads back to itself";
@@ -73,7 +64,8 @@ class Walk {
         has("type", [&](Json const& value) { return value.is_string() || is_text_list(value); }) &&
         has("required", is_text_list) && has("enum", list) && has("minimum", number) &&
         has("maximum", number) && has("minLength", count) && has("maxLength", count) &&
-        has("format", text) && has("$ref", text) && !schema.contains("discriminator") &&
+        has("format", text) && has("pattern", text) && has("$ref", text) &&
+        !schema.contains("discriminator") &&
         has("properties", [](Json const& value) { return value.is_object(); });
     return fine ? std::nullopt
                 : std::optional<std::string>("a keyword has a value of a wrong type");
@@ -110,6 +102,7 @@ class Walk {
   Json const& whole_;
   std::vector<Json const*> open_;  // those that stand for the same value
   std::vector<Json const*> done_;
+  int visits_ = 0;
 };
 
 }  // namespace
@@ -123,11 +116,15 @@ std::optional<std::string> problem_of_schema(Json const& schema) {
 }
 
 std::optional<std::string> mismatch_of(Json const& value, Json const& schema) {
-  auto const plain = without_patterns(schema);
-  SchemaCheck const check([&plain](std::string const& reference) -> Json const& {
-    return *target_of(plain, reference);
-  });
-  if (auto wrong = check.check(value, plain)) return std::move(wrong->message);
+  SchemaLimits limits;
+  limits.patterns = false;
+  limits.visits = kVisitsMax;
+  SchemaCheck const check(
+      [&schema](std::string const& reference) -> Json const& {
+        return *target_of(schema, reference);
+      },
+      limits);
+  if (auto wrong = check.check(value, schema)) return std::move(wrong->message);
   return std::nullopt;
 }
 

@@ -63,28 +63,6 @@ std::string values_text(Json const& values) {
   return words.size() == 1 ? words.front() : fmt::format("one of {}", fmt::join(words, ", "));
 }
 
-std::optional<Mismatch> check_text(Json const& value, Json const& schema,
-                                   std::string const& field) {
-  auto const& text = value.get_ref<std::string const&>();
-  auto const length = length_of(text);
-  auto const least = schema.value("minLength", std::size_t{0});
-  auto const most = schema.value("maxLength", SchemaCheck::kTextMax);
-  bool const bounded = schema.contains("maxLength") || least > 0;
-  if (length < least || length > most || text.size() > SchemaCheck::kTextMax)
-    return Mismatch{
-        field, bounded ? fmt::format("{} must have {} to {} characters.", named(field), least, most)
-                       : fmt::format("{} is too long: at most {} bytes.", named(field),
-                                     SchemaCheck::kTextMax)};
-  if (auto const pattern = schema.find("pattern"); pattern != schema.end())
-    if (!std::regex_search(text, std::regex(pattern->get<std::string>())))
-      return Mismatch{field, fmt::format("{} has a form that is not allowed here.", named(field))};
-  auto const format = schema.value("format", "");
-  if (format == "uri" && !is_uri(text)) return mismatch(field, "a URL");
-  if (format == "date-time" && !moment_from(text))
-    return mismatch(field, "a moment such as 2030-01-31T09:30:00Z");
-  return std::nullopt;
-}
-
 std::optional<Mismatch> check_number(Json const& value, Json const& schema,
                                      std::string const& field) {
   auto const number = value.get<double>();
@@ -113,6 +91,8 @@ Json const& SchemaCheck::target(Json const& schema) const {
 
 std::optional<Mismatch> SchemaCheck::check(Json const& value, Json const& given,
                                            std::string const& field) const {
+  if (++visits_ > limits_.visits)
+    return Mismatch{field, "The value and its schema are too large to be compared."};
   auto const& schema = target(given);
   if (auto wrong = check_type(value, schema, field)) return wrong;
   if (auto const constant = schema.find("const"); constant != schema.end() && value != *constant)
@@ -132,6 +112,27 @@ std::optional<Mismatch> SchemaCheck::check(Json const& value, Json const& given,
     for (auto const& part : *parts)
       if ((wrong = check(value, part, field))) return wrong;
   return check_any(value, schema, field);
+}
+
+std::optional<Mismatch> SchemaCheck::check_text(Json const& value, Json const& schema,
+                                                std::string const& field) const {
+  auto const& text = value.get_ref<std::string const&>();
+  auto const length = length_of(text);
+  auto const least = schema.value("minLength", std::size_t{0});
+  auto const most = schema.value("maxLength", kTextMax);
+  bool const bounded = schema.contains("maxLength") || least > 0;
+  if (length < least || length > most || text.size() > kTextMax)
+    return Mismatch{
+        field, bounded ? fmt::format("{} must have {} to {} characters.", named(field), least, most)
+                       : fmt::format("{} is too long: at most {} bytes.", named(field), kTextMax)};
+  if (auto const pattern = schema.find("pattern"); limits_.patterns && pattern != schema.end())
+    if (!std::regex_search(text, std::regex(pattern->get<std::string>())))
+      return Mismatch{field, fmt::format("{} has a form that is not allowed here.", named(field))};
+  auto const format = schema.value("format", "");
+  if (format == "uri" && !is_uri(text)) return mismatch(field, "a URL");
+  if (format == "date-time" && !moment_from(text))
+    return mismatch(field, "a moment such as 2030-01-31T09:30:00Z");
+  return std::nullopt;
 }
 
 std::optional<Mismatch> SchemaCheck::check_type(Json const& value, Json const& schema,

@@ -80,3 +80,38 @@ TEST_CASE("output schema: one that cannot be used says why, one that can is appl
   CHECK_FALSE(mismatch_of("b", pattern));
   CHECK(mismatch_of(1, pattern));
 }
+
+TEST_CASE("output schema: one whose parts are named over and over is too large, at once") {
+  auto const chain = [](int links) {
+    auto schema = Json{{"$ref", "#/n0"}};
+    for (int i = 0; i < links; ++i) {
+      Json const next{{"$ref", "#/n" + std::to_string(i + 1)}};
+      schema["n" + std::to_string(i)] = Json{{"allOf", Json::array({next, next})}};
+    }
+    schema["n" + std::to_string(links)] = Json{{"type", "number"}};
+    return schema;
+  };
+  auto const wrong = problem_of_schema(chain(31));
+  REQUIRE(wrong.has_value());
+  CHECK(*wrong == "it is too large");
+  // Each of many items means thousands of visits, though the schema alone is fine.
+  auto const fine = Json{{"items", Json{{"$ref", "#/n0"}}}};
+  auto many = chain(10);
+  many.erase("$ref");
+  many.update(fine);
+  CHECK_FALSE(problem_of_schema(many));
+  CHECK_FALSE(mismatch_of(Json(std::vector<int>(10, 1)), many));
+  CHECK(mismatch_of(Json(std::vector<int>(100'000, 1)), many)->find("too large") !=
+        std::string::npos);
+}
+
+TEST_CASE("output schema: a pattern is text, and one that is only a value stays one") {
+  CHECK(problem_of_schema(Json::parse(R"({"type":"string","pattern":5})")));
+  CHECK_FALSE(problem_of_schema(Json::parse(R"({"properties":{"pattern":{"type":"string"}}})")));
+  for (auto const* const text : {R"({"enum":[{"pattern":"x"}]})", R"({"const":{"pattern":"x"}})"}) {
+    CAPTURE(text);
+    auto const schema = Json::parse(text);
+    CHECK_FALSE(mismatch_of(Json{{"pattern", "x"}}, schema));
+    CHECK(mismatch_of(Json::object(), schema));
+  }
+}
