@@ -103,6 +103,10 @@ CREATE TABLE files (
 CREATE INDEX files_of_hash ON files (hash);
 CREATE INDEX files_of_run ON files (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX files_of_runtime ON files (runtime_id) WHERE runtime_id IS NOT NULL;
+)sql",
+    // They held whole requests, and with them secrets. A day would have ended them anyway.
+    R"sql(
+DELETE FROM answers;
 )sql"};
 
 std::size_t layout(Database& database) {

@@ -77,7 +77,7 @@ struct Event {
 
 /// The successful answer that an Idempotency-Key stands for.
 struct KeptAnswer {
-  std::string request;  ///< what the key was first used for; another request with it is a conflict
+  std::string request;  ///< digest of what the key was first used for; another is a conflict
   unsigned status = 0;
   std::string body;
 };

@@ -5,6 +5,7 @@
 #include "backend_fixture.hpp"
 #include "fake_page.hpp"
 #include "local/run_feed.hpp"
+#include "temporary_directory.hpp"
 
 using namespace bridge;
 using namespace bridge::test;
@@ -330,6 +331,29 @@ TEST_CASE("invocations: they go with their runtime") {
     auto const gone = co_await scene.api.send("GET", "/v1/runs/" + jobs.run + "/invocations/" + id);
     CHECK(gone.status == 404);
   });
+}
+
+TEST_CASE("invocations: what is kept for an Idempotency-Key does not hold the request") {
+  TemporaryDirectory const directory;
+  local::BackendOptions options;
+  options.state = directory.path();
+  with_jobs(options, [](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    scene.api.headers.emplace_back("Idempotency-Key", "once");
+    auto body = json::parse(R"({"action":"act","instruction":"x"})");
+    body["model"] = json::parse(
+        R"({"model":"m","provider":"openai","auth":{"apiKey":"sk-canary-of-a-request"}})");
+    body["timeoutSeconds"] = 1;
+    auto const first = co_await jobs.create(body.dump());
+    auto const again = co_await jobs.create(body.dump());
+    CHECK(first == again);
+    co_await jobs.cancel(first);
+    co_await jobs.wait(first);
+  });
+  auto const store = local::Store::open(directory.path()).value();
+  auto const kept = store->kept_answer("once", local::now());
+  REQUIRE(kept.has_value());
+  CHECK(kept->request.size() == 64);
+  CHECK(kept->request.find("canary") == std::string::npos);
 }
 
 TEST_CASE("invocations: what an earlier process left has failed") {
