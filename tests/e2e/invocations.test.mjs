@@ -28,6 +28,13 @@ const FORM = `<!doctype html><meta charset="utf-8"><title>Form</title>
 </script>`;
 const INNER = `<!doctype html><title>Inner</title><input id="card"><button id="ok" onclick="this.textContent = event.isTrusted">no</button>`;
 const SHOP = `<!doctype html><title>Shop</title><label>Your name <input id="who"></label><button onclick="done.textContent = who.value">Buy</button><p id="done"></p>`;
+// Named as what a form or a document has itself.
+const NAMES = `<!doctype html><title>Names</title><img name="title"><img name="body"><img name="querySelector">
+<form id="form" onclick="" aria-label="the form">
+  ${['children', 'parentElement', 'localName', 'getAttribute', 'id', 'matches', 'nodeType', 'value', 'getRootNode', 'shadowRoot', 'namespaceURI', 'previousElementSibling', 'getBoundingClientRect']
+    .map((name) => `<input name="${name}">`).join('')}
+  <button id="go" type="button" onclick="this.textContent = 1">Go on</button>
+</form><div></div><svg></svg><svg tabindex="0" aria-label="Draw" width="50" height="50" onclick="drawn = true"><rect width="50" height="50"/></svg>`;
 
 async function serve(t, routes) {
   const server = http.createServer((asked, reply) => {
@@ -120,7 +127,7 @@ test('exact actions and plain extracts are done by trusted input, without a mode
       ['#under', 'element_covered'],
       ['a[', 'selector_invalid'],
     ]) {
-      const ended = await runtime.act('click', selector);
+      const ended = await runtime.act(reason === 'element_not_editable' ? 'fill' : 'click', selector, 'left');
       assert.equal(ended.status, 'failed', selector);
       assert.equal(ended.error.code, 'invocation.stagehand_failed');
       assert.equal(ended.error.details.reason, reason);
@@ -129,6 +136,7 @@ test('exact actions and plain extracts are done by trusted input, without a mode
   });
 
   await t.test('text', async () => {
+      ['#size', 'element_not_editable'],
     const whole = await runtime.invoke({ action: 'extract' });
     assert.match(whole.output.pageText, /catch me/);
     const part = await runtime.invoke({ action: 'extract', selector: '#far' });
@@ -199,6 +207,33 @@ test('with a credential of the user a model does the job; its values and its key
   const alone = await runtime.invoke({ action: 'observe', instruction: 'the button' });
   assert.equal(alone.error.code, 'invocation.dispatch_unavailable');
   assert.equal(alone.error.details.reason, 'no_model');
+
+test('names of a page stand in the way of nothing; what a model is shown can be acted on', async (t) => {
+  const daemon = await Daemon.start(t);
+  const site = await serve(t, { '/': NAMES });
+  const runtime = await Runtime.start(daemon);
+  await runtime.open(site);
+  const clicked = await runtime.act('click', '#go');
+  assert.equal(clicked.status, 'succeeded', JSON.stringify(clicked.error));
+  let shown;
+  const baseUrl = await provider(t, (request) => {
+    shown = request.messages.at(-1).content;
+    const all = [...shown.matchAll(/^\[(\d+)\]/gm)];
+    return { elements: all.map(([, number]) => ({ element: Number(number), description: 'd', method: 'click' })) };
+  });
+  await daemon.rest('POST', '/v1/ai/credentials', { provider: 'custom', name: 'mine', baseUrl, apiKey: 'k', defaultModel: 'm' });
+  const seen = await runtime.invoke({ action: 'observe', instruction: 'all' });
+  assert.equal(seen.status, 'succeeded', JSON.stringify(seen.error));
+  assert.match(shown, /^Title: Names$/m);
+  assert.match(shown, /"the form"/);
+  assert.equal(seen.output.length, 16); // the form, its fields, both buttons
+  for (const { selector } of seen.output.slice(-2)) {
+    const ended = await runtime.act('click', selector);
+    assert.equal(ended.status, 'succeeded', `${selector}: ${JSON.stringify(ended.error)}`);
+  }
+  assert.equal(await runtime.look('drawn'), true);
+  await daemon.stop();
+});
 
   const asked = [];
   const keys = new Set();
