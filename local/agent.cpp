@@ -82,10 +82,10 @@ awaitable<Result<Agent::Sight>> Agent::look(bool with_text) {
     sight.text += fmt::format("[{}] {}\n", i, to_text(shown));
   }
   if (!with_text) co_return sight;
-  Json const whole = Json::array({within});
+  Json const whole = Json::array({within, kTextMax});
   auto const text = co_await page_.ask(*frame, "text", whole);
   if (!text) co_return text.error();
-  if (text->is_string()) sight.text += "Text:\n" + first_part(text->get<std::string>(), kTextMax);
+  if (text->is_object()) sight.text += "Text:\n" + first_part(text_of(*text, "text"), kTextMax);
   co_return sight;
 }
 

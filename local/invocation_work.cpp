@@ -10,6 +10,8 @@ namespace {
 
 // How long an element may take to become ready when the caller sets no limit of his own.
 constexpr Duration kPatience = 10s;
+// Characters of a page's text that are kept.
+constexpr std::size_t kTextMax = 1'000'000;
 
 // An element is waited for until shortly before the end, however late the work began: what was in
 // its way tells more than "timed out".
@@ -80,13 +82,15 @@ awaitable<InvocationEnd> InvocationWork::read_text(BrowserPage& page,
     if (!child) co_return lost(child.error(), "stagehand_failed");
     inner = *child;
   }
-  Json const which = Json::array({last});
+  Json const which = Json::array({last, kTextMax});
   auto const text = co_await page.ask(inner, "text", which);
   if (!text) co_return lost(text.error(), "stagehand_failed");
-  if (!text->is_string())
+  if (!text->is_object())
     co_return InvocationEnd::failure("stagehand_failed", "No element matches the selector.",
                                      Json{{"reason", "element_not_found"}});
-  co_return InvocationEnd::success(Json{{"pageText", *text}});
+  Json output{{"pageText", text->at("text")}};
+  if (text->value("cut", false)) output["truncated"] = true;
+  co_return InvocationEnd::success(std::move(output));
 }
 
 awaitable<InvocationEnd> InvocationWork::solve_captcha(BrowserPage& page, NoteStep const& note) {

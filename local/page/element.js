@@ -220,10 +220,12 @@
       of.scrollTo(element, { top, behavior: 'instant' });
       return { ok: true };
     },
-    text(selector) {
+    // Up to `most` characters of what can be read.
+    text(selector, most) {
       const element = selector ? this.find(selector) : page.body(document) || page.documentElement(document);
       if (!element) return null;
-      return isHtml(element) ? of.innerText(element) : of.textContent(element);
+      const text = (isHtml(element) ? of.innerText(element) : of.textContent(element)) ?? '';
+      return { text: beginning(text, most), cut: text.length > most };
     },
     // One path that finds it again.
     pathOf(element) {

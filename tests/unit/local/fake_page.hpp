@@ -20,7 +20,7 @@ class FakePage {
     devtools.answer = [this](Json const& command) { return answer(command); };
     asks["inspect"] =
         Json{{"ok", true}, {"name", "<button>"}, {"x", 10}, {"y", 20}, {"box", {0, 0, 20, 40}}};
-    asks["text"] = "Hello";
+    asks["text"] = Json{{"text", "Hello"}, {"cut", false}};
     asks["captcha"] = nullptr;
   }
 

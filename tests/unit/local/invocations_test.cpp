@@ -112,6 +112,9 @@ TEST_CASE("invocations: text is extracted without a model") {
     auto const ended = co_await jobs.done(R"({"action":"extract"})");
     CHECK(ended.at("output") == json{{"pageText", "Hello"}});
     page.asks["text"] = nullptr;
+    page.asks["text"]["cut"] = true;
+    auto const part = co_await jobs.done(R"({"action":"extract"})");
+    CHECK(part.at("output") == json{{"pageText", "Hello"}, {"truncated", true}});
     auto const none = co_await jobs.done(R"({"action":"extract","selector":"#none"})");
     CHECK(none.at("status") == "failed");
     CHECK(none.at("error").at("details").at("reason") == "element_not_found");
