@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "local/output_schema.hpp"
 #include "local/placeholders.hpp"
 #include "net/tasks.hpp"
+#include "net/url.hpp"
 
 namespace bridge::local {
 namespace {
@@ -15,6 +17,7 @@ constexpr auto kAnswerLimit = 120s;
 constexpr auto kPatience = 10s;
 constexpr int kElementsMax = 200;
 constexpr std::size_t kTextMax = 12'000;
+constexpr std::size_t kWordsMax = 120;  // of one element
 constexpr int kStepsDefault = 25;
 constexpr int kWaitMax = 10;
 // What a model is reminded of: older steps are dropped, the task never.
@@ -52,6 +55,17 @@ Json not_applied(Json const& body) {
   return names;
 }
 
+// What nobody but the page is to see, also as it stands in addresses.
+std::vector<std::string> hidden_values(Json const& body) {
+  auto values = placeholder_values(body);
+  for (auto const& value : placeholder_values(body)) {
+    values.push_back(net::percent_encode(value));
+    values.push_back(value);
+    std::replace(values.back().begin(), values.back().end(), ' ', '+');
+  }
+  return values;
+}
+
 Error to_model(std::string words) {
   return Error::saying(Errc::bad_message, std::move(words));
 }
@@ -60,7 +74,11 @@ Error to_model(std::string words) {
 
 Agent::Agent(BrowserPage& page, ChatModel& model, InvocationRequest const& request,
              NoteStep const& note)
-    : page_(page), model_(model), request_(request), note_(note) {}
+    : page_(page),
+      model_(model),
+      request_(request),
+      note_(note),
+      redaction_(hidden_values(request.body)) {}
 
 awaitable<Result<Agent::Sight>> Agent::look(bool with_text) {
   auto const frame = co_await page_.main_frame();
@@ -72,20 +90,28 @@ awaitable<Result<Agent::Sight>> Agent::look(bool with_text) {
   if (!outline->is_object())
     co_return Error::saying(Errc::not_found, "no element matches the selector");
   Sight sight;
-  sight.elements = outline->value("elements", Json::array());
-  auto const url = outline->value("url", "");
-  if (auto const parsed = net::parse_url(url)) sight.host = parsed->host;
-  sight.text = fmt::format("URL: {}\nTitle: {}\nElements:\n", url, outline->value("title", ""));
-  for (std::size_t i = 0; i < sight.elements.size(); ++i) {
-    auto shown = sight.elements[i];
+  sight.origin = text_of(*outline, "origin");
+  for (auto const& element : outline->value("elements", Json::array())) {
+    auto shown = redaction_.without_secrets(element);
     shown.erase("selector");
-    sight.text += fmt::format("[{}] {}\n", i, to_text(shown));
+    for (auto const name : {"label", "value"})
+      if (auto words = text_of(shown, name); !words.empty())
+        shown[name] = first_part(std::move(words), kWordsMax);
+    sight.text += fmt::format("[{}] {}\n", sight.elements.size(), to_text(shown));
+    shown["selector"] = text_of(element, "selector");
+    sight.elements.push_back(std::move(shown));
   }
+  auto const head = fmt::format("URL: {}\nTitle: {}\nElements:\n", text_of(*outline, "url"),
+                                text_of(*outline, "title"));
+  sight.text.insert(0, redaction_.without_secrets(head));
   if (!with_text) co_return sight;
-  Json const whole = Json::array({within, kTextMax});
+  // More than is shown: a value that were cut in two would not be found.
+  Json const whole = Json::array({within, 2 * kTextMax});
   auto const text = co_await page_.ask(*frame, "text", whole);
   if (!text) co_return text.error();
-  if (text->is_object()) sight.text += "Text:\n" + first_part(text_of(*text, "text"), kTextMax);
+  if (text->is_object())
+    sight.text +=
+        "Text:\n" + first_part(redaction_.without_secrets(text_of(*text, "text")), kTextMax);
   co_return sight;
 }
 
@@ -128,7 +154,7 @@ Result<ElementAction> Agent::action_of(Json const& answer, Sight const& sight) c
 
 awaitable<InvocationEnd> Agent::act() {
   auto const sight = co_await look(false);
-  if (!sight) co_return failure(sight.error());
+  if (!sight) co_return page_failed(sight.error());
   auto messages = Json::array();
   messages.push_back(message(
       "system", fmt::format("{} Choose the one thing to do: {{\"element\": number, \"method\": "
@@ -140,18 +166,19 @@ awaitable<InvocationEnd> Agent::act() {
       "user",
       fmt::format("Do this: {}\n\n{}", text_of(request_.body, "instruction"), sight->text)));
   auto const answer = co_await ask(std::move(messages));
-  if (!answer) co_return failure(answer.error());
+  if (!answer) co_return model_failed(answer.error());
   auto action = action_of(*answer, *sight);
   if (!action)
     co_return InvocationEnd::failure("stagehand_failed", "The model found nothing to do that.",
                                      Json{{"reason", "no_action"}});
   taken_.push_back(to_json(*action));
-  for (auto& argument : action->arguments) argument = filled_in(argument, sight->host);
+  fill_in(*action, *sight);
   auto const description = action->description;
   auto obstacle = co_await perform(page_, std::move(*action), kPatience);
-  if (!obstacle) co_return failure(obstacle.error());
+  if (!obstacle) co_return page_failed(obstacle.error());
   if (*obstacle)
-    co_return InvocationEnd::failure("stagehand_failed", (*obstacle)->message + ".",
+    co_return InvocationEnd::failure("stagehand_failed",
+                                     redaction_.without_secrets((*obstacle)->message) + ".",
                                      Json{{"reason", (*obstacle)->reason}});
   co_return success(Json{{"success", true},
                          {"message", "Done: " + description},
@@ -161,7 +188,7 @@ awaitable<InvocationEnd> Agent::act() {
 
 awaitable<InvocationEnd> Agent::observe() {
   auto const sight = co_await look(false);
-  if (!sight) co_return failure(sight.error());
+  if (!sight) co_return page_failed(sight.error());
   auto messages = Json::array();
   messages.push_back(message(
       "system", fmt::format("{} Say which elements fit: {{\"elements\": [{{\"element\": number, "
@@ -170,7 +197,7 @@ awaitable<InvocationEnd> Agent::observe() {
   messages.push_back(message(
       "user", fmt::format("Find: {}\n\n{}", text_of(request_.body, "instruction"), sight->text)));
   auto const answer = co_await ask(std::move(messages));
-  if (!answer) co_return failure(answer.error());
+  if (!answer) co_return model_failed(answer.error());
   auto found = Json::array();
   for (auto const& one : answer->value("elements", Json::array())) {
     if (!one.is_object()) continue;
@@ -181,7 +208,7 @@ awaitable<InvocationEnd> Agent::observe() {
 
 awaitable<InvocationEnd> Agent::extract() {
   auto const sight = co_await look(true);
-  if (!sight) co_return failure(sight.error());
+  if (!sight) co_return page_failed(sight.error());
   auto const schema = request_.body.value("outputSchema", Json());
   auto messages = Json::array();
   messages.push_back(
@@ -195,7 +222,7 @@ awaitable<InvocationEnd> Agent::extract() {
   std::string wrong;
   for (int attempt = 0; attempt < 2; ++attempt) {
     auto const answer = co_await ask(messages);
-    if (!answer) co_return failure(answer.error());
+    if (!answer) co_return model_failed(answer.error());
     auto extraction = answer->value("extraction", Json());
     auto const mismatch = schema.is_null() ? std::nullopt : mismatch_of(extraction, schema);
     if (!mismatch) co_return InvocationEnd::success(std::move(extraction));
@@ -238,7 +265,7 @@ awaitable<InvocationEnd> Agent::work() {
   std::string outcome = "Nothing has been done yet.";
   for (int count = 1; count <= steps; ++count) {
     auto const sight = co_await look(true);
-    if (!sight) co_return failure(sight.error());
+    if (!sight) co_return page_failed(sight.error());
     auto messages = Json::array();
     messages.push_back(message("system", system_text()));
     messages.push_back(message("user", "The task: " + text_of(request_.body, "instruction")));
@@ -246,14 +273,14 @@ awaitable<InvocationEnd> Agent::work() {
     messages.push_back(message(
         "user", fmt::format("{}\n\nStep {} of {}.\n{}", outcome, count, steps, sight->text)));
     auto answer = co_await ask(std::move(messages));
-    if (!answer) co_return failure(answer.error());
+    if (!answer) co_return model_failed(answer.error());
     if (text_of(*answer, "action") == "done") co_return co_await done(std::move(*answer));
     history.push_back(message("user", outcome));
     history.push_back(message("assistant", to_text(*answer)));
     if (history.size() > kHistoryMax) history.erase(history.begin(), history.begin() + 2);
     auto what = co_await step(std::move(*answer), *sight);
-    if (!what && what.error().is(Errc::end_of_stream)) co_return failure(what.error());
-    outcome = what ? *what : "That failed: " + what.error().text();
+    if (!what && what.error().is(Errc::end_of_stream)) co_return page_failed(what.error());
+    outcome = redaction_.without_secrets(what ? *what : "That failed: " + what.error().text());
   }
   co_return unfinished(fmt::format("It was not done after {} steps.", steps),
                        Json{{"reason", "max_steps"}, {"steps", steps}});
@@ -282,7 +309,7 @@ awaitable<Result<std::string>> Agent::step(Json answer, Sight sight) {
   }
   if (!action) co_return action.error();
   taken_.push_back(to_json(*action));
-  for (auto& argument : action->arguments) argument = filled_in(argument, sight.host);
+  fill_in(*action, sight);
   auto obstacle = co_await perform(page_, std::move(*action), kPatience);
   if (!obstacle) co_return obstacle.error();
   if (*obstacle) co_return to_model((*obstacle)->message);
@@ -321,8 +348,12 @@ awaitable<InvocationEnd> Agent::done(Json answer) {
   co_return success(std::move(output));
 }
 
-std::string Agent::filled_in(std::string text, std::string const& host) const {
-  return fill_placeholders(std::move(text), request_.body, host);
+void Agent::fill_in(ElementAction& action, Sight const& sight) const {
+  for (auto& argument : action.arguments) {
+    auto filled = fill_placeholders(argument, request_.body, sight.origin);
+    if (filled != argument) action.origin = sight.origin;
+    argument = std::move(filled);
+  }
 }
 
 InvocationEnd Agent::success(Json output) const {
@@ -332,10 +363,16 @@ InvocationEnd Agent::success(Json output) const {
   return InvocationEnd::success(std::move(output));
 }
 
-InvocationEnd Agent::failure(Error const& error) const {
+InvocationEnd Agent::page_failed(Error const& error) const {
   if (error.is(Errc::end_of_stream))
-    return InvocationEnd::failure("failed", "The browser or the model went away.",
-                                  Json{{"reason", "run_ended"}});
+    return InvocationEnd::failure("failed", "The browser is gone.", Json{{"reason", "run_ended"}});
+  bool const browser_use = request_.action == "browserUse";
+  return InvocationEnd::failure(browser_use ? "browser_use_failed" : "stagehand_failed",
+                                redaction_.without_secrets(error.text()) + ".",
+                                Json{{"reason", "page_failed"}});
+}
+
+InvocationEnd Agent::model_failed(Error const& error) const {
   bool const browser_use = request_.action == "browserUse";
   return InvocationEnd::failure(browser_use ? "browser_use_failed" : "stagehand_failed",
                                 error.text() + ".", Json{{"reason", "model_failed"}});

@@ -7,6 +7,7 @@
 
 #include "local/chat_model.hpp"
 #include "local/invocation.hpp"
+#include "local/redaction.hpp"
 
 namespace bridge::local {
 
@@ -29,8 +30,9 @@ class Agent {
   struct Sight {
     std::string text;
     Json elements = Json::array();
-    std::string host;
+    std::string origin;
   };
+  /// Without the values that the model is not to know.
   awaitable<Result<Sight>> look(bool with_text);
   /// The model's answer as an object; asked a second time when it gives none.
   awaitable<Result<Json>> ask(Json messages);
@@ -42,15 +44,18 @@ class Agent {
   awaitable<InvocationEnd> done(Json answer);
 
   [[nodiscard]] std::string system_text() const;
-  [[nodiscard]] std::string filled_in(std::string text, std::string const& host) const;
+  /// Puts values in for their names, which binds the action to the site that the model has seen.
+  void fill_in(ElementAction& action, Sight const& sight) const;
   [[nodiscard]] InvocationEnd success(Json output) const;
-  [[nodiscard]] InvocationEnd failure(Error const& error) const;
+  [[nodiscard]] InvocationEnd page_failed(Error const& error) const;
+  [[nodiscard]] InvocationEnd model_failed(Error const& error) const;
   [[nodiscard]] InvocationEnd unfinished(std::string message, Json details) const;
 
   BrowserPage& page_;
   ChatModel& model_;
   InvocationRequest const& request_;
   NoteStep const& note_;
+  Redaction redaction_;
   Json taken_ = Json::array();  // what has been done
 };
 

@@ -20,6 +20,7 @@ struct ElementAction {
   std::string description;
   std::string method = "click";
   std::vector<std::string> arguments;
+  std::string origin;  ///< nothing is typed into a document of another one; empty: into any
 };
 
 /// Reads a stagehandAction; 400 that names what nobody can do: an unknown method, a missing

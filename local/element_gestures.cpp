@@ -189,9 +189,21 @@ awaitable<Result<void>> Gestures::insert(std::string text) {
   co_return Result<void>{};
 }
 
-awaitable<Result<void>> Gestures::type(std::string text) {
+// What is asked from here on is asked of this document, and fails when another has come.
+awaitable<Result<void>> Gestures::check_origin(Place place, std::string origin) {
+  if (origin.empty()) co_return Result<void>{};
+  Json const none = Json::array();
+  auto const here = co_await page_.ask(place.frame, "origin", none);
+  if (!here) co_return here.error();
+  if (*here == origin) co_return Result<void>{};
+  Json const elsewhere{{"problem", "page_changed"}, {"message", "the page is another by now"}};
+  co_return note(elsewhere);
+}
+
+awaitable<Result<void>> Gestures::type(Place place, std::string text, std::string origin) {
   for (auto& character : characters_of(text)) {
-    Result<void> done;
+    auto done = co_await check_origin(place, origin);
+    if (!done) co_return done;
     Chord chord;
     if (auto const key = find_key(character)) {
       chord.key = *key;
@@ -233,10 +245,12 @@ awaitable<Result<void>> Gestures::act_by_keys(ElementAction const& action) {
   auto needs = needs_of(action.method);
   auto place = co_await ready(action.selector, std::move(needs));
   if (!place) co_return place.error();
+  auto const same = co_await check_origin(*place, action.origin);
+  if (!same) co_return same.error();
   auto const& method = action.method;
   if (method == "fill" || method == "clear") {
     auto text = method == "fill" ? action.arguments.front() : std::string();
-    co_return co_await fill(std::move(*place), std::move(text));
+    co_return co_await fill(std::move(*place), std::move(text), action.origin);
   }
   Json more = Json::array();
   if (method == "selectOption") {
@@ -245,9 +259,12 @@ awaitable<Result<void>> Gestures::act_by_keys(ElementAction const& action) {
     if (!chosen) co_return chosen.error();
     co_return Result<void>{};
   }
-  auto const focused = co_await insist(std::move(*place), "focus", std::move(more));
+  auto const focused = co_await insist(*place, "focus", std::move(more));
   if (!focused) co_return focused.error();
-  if (method == "type") co_return co_await type(action.arguments.front());
+  if (method == "type") {
+    auto text = action.arguments.front();
+    co_return co_await type(std::move(*place), std::move(text), action.origin);
+  }
   if (method == "press") {
     auto events = key_events(*parse_chord(action.arguments.front()));
     co_return co_await send_keys(std::move(events));
@@ -255,11 +272,13 @@ awaitable<Result<void>> Gestures::act_by_keys(ElementAction const& action) {
   co_return Result<void>{};
 }
 
-awaitable<Result<void>> Gestures::fill(Place place, std::string text) {
+awaitable<Result<void>> Gestures::fill(Place place, std::string text, std::string origin) {
   Json more = Json::array({text});
-  auto const selected = co_await insist(std::move(place), "selectText", std::move(more));
+  auto const selected = co_await insist(place, "selectText", std::move(more));
   if (!selected) co_return selected.error();
   if (selected->value("direct", false)) co_return Result<void>{};
+  auto const same = co_await check_origin(std::move(place), std::move(origin));
+  if (!same) co_return same.error();
   if (!text.empty()) co_return co_await insert(std::move(text));
   if (selected->value("empty", false)) co_return Result<void>{};
   auto events = key_events(*parse_chord("Delete"));

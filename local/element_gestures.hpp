@@ -46,11 +46,14 @@ class Gestures {
   awaitable<Result<void>> click(Place place, std::string button, int clicks);
   awaitable<Result<void>> send_keys(std::vector<Json> events);
   awaitable<Result<void>> insert(std::string text);
-  awaitable<Result<void>> type(std::string text);
+  /// Key by key; each goes into the document that `place` is in, if an origin is asked for.
+  awaitable<Result<void>> type(Place place, std::string text, std::string origin);
 
+  /// An obstacle when the document is of another origin than the action is for.
+  awaitable<Result<void>> check_origin(Place place, std::string origin);
   awaitable<Result<void>> act_by_mouse(ElementAction const& action);
   awaitable<Result<void>> act_by_keys(ElementAction const& action);
-  awaitable<Result<void>> fill(Place place, std::string text);
+  awaitable<Result<void>> fill(Place place, std::string text, std::string origin);
   awaitable<Result<void>> set_checked(ElementAction const& action, bool wanted);
   awaitable<Result<void>> wheel(ElementAction const& action);
   awaitable<Result<void>> scroll(ElementAction const& action);

@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "net/url.hpp"
+
 namespace bridge::local {
 namespace {
 
@@ -16,13 +18,25 @@ void replace_all(std::string& text, std::string const& name, std::string const& 
     text.replace(at, name.size(), value);
 }
 
-// "example.com" stands for itself and what is below it; a scheme in front changes nothing.
-bool is_below(std::string const& host, std::string domain) {
-  if (auto const scheme = domain.find("://"); scheme != std::string::npos)
-    domain.erase(0, scheme + 3);
+// "example.com" stands for itself and what is below it, by http as by https; a scheme in front is
+// the only one.
+bool is_for(std::string domain, net::Url const& page) {
+  if (auto const end = domain.find("://"); end != std::string::npos) {
+    auto const scheme = domain.substr(0, end);
+    if (scheme != page.scheme && scheme != "http*") return false;
+    domain.erase(0, end + 3);
+  }
   if (domain.starts_with("*.")) domain.erase(0, 2);
   if (domain.empty()) return false;
-  return host == domain || host.ends_with("." + domain);
+  return page.host == domain || page.host.ends_with("." + domain);
+}
+
+template <class Visit>
+void each_variable(Json const& body, Visit visit) {
+  auto const variables = body.find("variables");
+  if (variables == body.end()) return;
+  for (auto const& [name, value] : variables->items())
+    visit(name, plain(value.is_object() ? value.at("value") : value));
 }
 
 template <class Visit>
@@ -54,17 +68,27 @@ std::string describe_placeholders(Json const& body) {
   return text;
 }
 
-std::string fill_placeholders(std::string text, Json const& body, std::string const& host) {
-  if (auto const variables = body.find("variables"); variables != body.end())
-    for (auto const& [name, value] : variables->items())
-      replace_all(text, fmt::format("%{}%", name),
-                  plain(value.is_object() ? value.at("value") : value));
+std::string fill_placeholders(std::string text, Json const& body, std::string const& origin) {
+  auto const page = net::parse_url(origin);
+  each_variable(body, [&](std::string const& name, std::string const& value) {
+    replace_all(text, fmt::format("%{}%", name), value);
+  });
   each_secret(body,
               [&](std::string const& name, std::string const& value, std::string const& domain) {
-                if (domain.empty() || is_below(host, domain))
+                if (domain.empty() || (page && is_for(domain, *page)))
                   replace_all(text, fmt::format("<secret>{}</secret>", name), value);
               });
   return text;
+}
+
+std::vector<std::string> placeholder_values(Json const& body) {
+  std::vector<std::string> values;
+  each_variable(body,
+                [&](std::string const&, std::string const& value) { values.push_back(value); });
+  each_secret(body, [&](std::string const&, std::string const& value, std::string const&) {
+    values.push_back(value);
+  });
+  return values;
 }
 
 }  // namespace bridge::local

@@ -61,10 +61,12 @@ struct Studio {
   std::vector<std::string> notes;
 
   Studio() {
-    page.asks["outline"] = json::parse(R"({"url":"http://shop.test/cart","title":"Cart","elements":[
+    page.asks["outline"] = json::parse(
+        R"({"url":"http://shop.test/cart","origin":"http://shop.test","title":"Cart","elements":[
       {"selector":"xpath=/html[1]/body[1]/button[1]","kind":"button","label":"Buy"},
       {"selector":"xpath=/html[1]/body[1]/input[1]","kind":"input text","label":"Name"}]})");
     page.asks["selectText"] = json{{"ok", true}};
+    page.asks["origin"] = "http://shop.test";
   }
 
   using Job = awaitable<InvocationEnd> (local::Agent::*)();
@@ -136,6 +138,54 @@ TEST_CASE("agent: an instruction becomes the one action that the model chooses")
   CHECK(asked.at("messages").back().at("content").get<std::string>().find("buy it") !=
         std::string::npos);
   CHECK(studio.model.keys.front() == "Bearer sk-canary");
+}
+
+TEST_CASE("agent: the model and the answer do not get the values that the page shows or quotes") {
+  constexpr auto kValues = R"(,"sensitiveData":{"pw":"Ada Canary","pin":"4711"}})";
+  Studio studio;
+  studio.page.asks["outline"]["title"] = "Ada Canary's cart";
+  studio.page.asks["outline"]["url"] = "http://shop.test/?who=Ada%20Canary&again=Ada+Canary";
+  auto& element = studio.page.asks["outline"]["elements"][0];
+  element["label"] = "Buy for Ada Canary";
+  element["value"] = "4711";
+  studio.page.asks["text"] = json{{"text", "Hello Ada Canary!"}, {"cut", false}};
+  SUBCASE("what it shows") {
+    studio.model.lines = {R"({"action":"click","element":0})",
+                          R"({"action":"done","success":true,"message":"m"})"};
+    auto const end = studio.done(
+        R"({"action":"browserUse","instruction":"x")" + std::string(kValues), &local::Agent::work);
+    CHECK(end.status == "succeeded");
+    CHECK(end.output.at("actions").at(0).at("description") == "Buy for [redacted]");
+    CHECK(end.output.at("actions").at(0).at("selector") == "xpath=/html[1]/body[1]/button[1]");
+    CHECK(end.output.dump().find("Canary") == std::string::npos);
+  }
+  SUBCASE("what it quotes") {
+    studio.page.asks["inspect"] = json{{"invalid", "'Ada Canary' is no selector"}};
+    studio.model.lines = {R"({"element":0,"method":"click"})"};
+    auto const end = studio.done(R"({"action":"act","instruction":"x")" + std::string(kValues),
+                                 &local::Agent::act);
+    CHECK(end.message == "'[redacted]' is no selector.");
+  }
+  REQUIRE_FALSE(studio.model.asked.empty());
+  for (auto const& one : studio.model.asked) {
+    CHECK(one.dump().find("Canary") == std::string::npos);
+    CHECK(one.dump().find("4711") == std::string::npos);
+  }
+}
+
+TEST_CASE("agent: a value is not typed into a page that came while the model thought") {
+  Studio studio;
+  studio.page.asks["origin"] = "http://evil.test";
+  studio.model.lines = {R"({"action":"fill","element":1,"text":"<secret>pw</secret>"})",
+                        R"({"action":"done","success":true,"message":"m"})"};
+  auto const end = studio.done(
+      R"({"action":"browserUse","instruction":"x","sensitiveData":{"shop.test":{"pw":"Canary"}}})",
+      &local::Agent::work);
+  CHECK(end.status == "succeeded");
+  for (auto const& command : studio.devtools.heard)
+    CHECK(command.dump().find("Canary") == std::string::npos);
+  REQUIRE(studio.model.asked.size() == 2);
+  CHECK(studio.model.asked[1].dump().find("the page is another by now") != std::string::npos);
 }
 
 TEST_CASE("agent: elements are observed by number, and those that are not there are left out") {
@@ -242,7 +292,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "placeholders: secrets are put in on their own hosts only, and described without values") {
+    "placeholders: secrets are put in on their own sites only, and described without values") {
   auto const body = json::parse(R"({"variables":{"who":{"value":"Ada","description":"the name"}},
     "sensitiveData":{"any":"A1","https://bank.test":{"pin":"4711"}}})");
   auto const text = local::describe_placeholders(body);
@@ -250,11 +300,18 @@ TEST_CASE(
   CHECK(text.find("the name") != std::string::npos);
   CHECK(text.find("4711") == std::string::npos);
   CHECK(text.find("A1") == std::string::npos);
-  auto const fill = [&](std::string const& host) {
-    return local::fill_placeholders("%who% <secret>any</secret> <secret>pin</secret>", body, host);
+  auto const fill = [&](std::string const& origin) {
+    return local::fill_placeholders("%who% <secret>any</secret> <secret>pin</secret>", body,
+                                    origin);
   };
-  CHECK(fill("bank.test") == "Ada A1 4711");
-  CHECK(fill("my.bank.test") == "Ada A1 4711");
-  CHECK(fill("evilbank.test") == "Ada A1 <secret>pin</secret>");
-  CHECK(fill("") == "Ada A1 <secret>pin</secret>");
+  CHECK(fill("https://bank.test") == "Ada A1 4711");
+  CHECK(fill("https://my.bank.test:8443") == "Ada A1 4711");
+  for (auto const* const other :
+       {"http://bank.test", "https://evilbank.test", "https://bank.test.evil.test", "null", ""}) {
+    CAPTURE(other);
+    CHECK(fill(other) == "Ada A1 <secret>pin</secret>");
+  }
+  auto const by_host = json::parse(R"({"sensitiveData":{"bank.test":{"pin":"4711"}}})");
+  CHECK(local::fill_placeholders("<secret>pin</secret>", by_host, "http://bank.test") == "4711");
+  CHECK(local::placeholder_values(body) == std::vector<std::string>{"Ada", "A1", "4711"});
 }
