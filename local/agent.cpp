@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto kAnswerLimit = 120s;
 constexpr auto kPatience = 10s;
+constexpr auto kPause = 100ms;
 constexpr int kElementsMax = 200;
 constexpr std::size_t kTextMax = 12'000;
 constexpr std::size_t kWordsMax = 120;  // of one element
@@ -81,6 +82,16 @@ Agent::Agent(BrowserPage& page, ChatModel& model, InvocationRequest const& reque
       redaction_(hidden_values(request.body)) {}
 
 awaitable<Result<Agent::Sight>> Agent::look(bool with_text) {
+  auto const deadline = Clock::now() + kPatience;
+  for (;;) {
+    auto sight = co_await look_once(with_text);
+    // A document that is being replaced has no world to ask in; the next one will.
+    if (sight || sight.error().is(Errc::end_of_stream) || Clock::now() >= deadline) co_return sight;
+    co_await net::sleep_for(kPause);
+  }
+}
+
+awaitable<Result<Agent::Sight>> Agent::look_once(bool with_text) {
   auto const frame = co_await page_.main_frame();
   if (!frame) co_return frame.error();
   auto const within = text_of(request_.body, "selector");

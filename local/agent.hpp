@@ -32,8 +32,9 @@ class Agent {
     Json elements = Json::array();
     std::string origin;
   };
-  /// Without the values that the model is not to know.
+  /// Waits for a document that is on its way. Without the values that the model is not to know.
   awaitable<Result<Sight>> look(bool with_text);
+  awaitable<Result<Sight>> look_once(bool with_text);
   /// The model's answer as an object; asked a second time when it gives none.
   awaitable<Result<Json>> ask(Json messages);
   /// The element action that an answer stands for; an error in words for the model.

@@ -140,6 +140,16 @@ TEST_CASE("agent: an instruction becomes the one action that the model chooses")
   CHECK(studio.model.keys.front() == "Bearer sk-canary");
 }
 
+TEST_CASE(
+    "agent: a page whose title is no text, or that is being replaced, is looked at all the same") {
+  Studio studio;
+  studio.page.asks["outline"]["title"] = json::object();
+  studio.page.failing["Runtime.evaluate"] = 2;
+  studio.model.lines = {R"({"element":0,"method":"click"})"};
+  auto const end = studio.done(R"({"action":"act","instruction":"buy it"})", &local::Agent::act);
+  CHECK(end.status == "succeeded");
+}
+
 TEST_CASE("agent: the model and the answer do not get the values that the page shows or quotes") {
   constexpr auto kValues = R"(,"sensitiveData":{"pw":"Ada Canary","pin":"4711"}})";
   Studio studio;

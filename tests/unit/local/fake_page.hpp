@@ -27,6 +27,10 @@ class FakePage {
   std::map<std::string, Json> asks;
   /// Commands that get no answer.
   std::set<std::string> silent;
+  /// Commands that fail so many times first.
+  std::map<std::string, int> failing;
+  /// A frame in a process of its own, which "find" finds.
+  std::string foreign_frame;
 
   [[nodiscard]] std::size_t heard(std::string_view method) const {
     std::size_t count = 0;
@@ -54,6 +58,13 @@ class FakePage {
   Json asked(Json const& command) const {
     auto const expression = command.at("params").at("expression").get<std::string>();
     for (auto const& [function, value] : asks)
+    auto const failure = [](char const* words) {
+      return Json{{"error", {{"code", -32000}, {"message", words}}}};
+    };
+    if (auto const left = failing.find(method); left != failing.end() && left->second-- > 0)
+      return failure("Cannot find context with specified id");
+    auto const& params = command.value("params", Json::object());
+    bool const foreign = !foreign_frame.empty();
       if (expression.rfind(")." + function + "(") != std::string::npos) return value;
     return nullptr;
   }
