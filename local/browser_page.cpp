@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto kAttachLimit = 10s;
 constexpr auto kWorld = "bctrl";
+constexpr std::string_view kDialog = "Page.javascriptDialogOpening";
 
 Error not_found(std::string words) {
   return Error::saying(Errc::not_found, std::move(words));
@@ -45,7 +46,19 @@ awaitable<Result<void>> BrowserPage::open(Runtimes& runtimes, RuntimeId runtime,
   auto const attached = co_await cdp_.call("Target.attachToTarget", params, "", kAttachLimit);
   if (!attached) co_return attached.error();
   session_ = attached->value("sessionId", "");
+  // Only who has enabled it is told of dialogs. Not waited for: a page may hang.
+  cdp_.post("Page.enable", Json::object(), session_);
   co_return Result<void>{};
+}
+
+bool BrowserPage::wants(std::string_view method) {
+  return method == kDialog;
+}
+
+// Until it is answered, the page does nothing else.
+void BrowserPage::on_event(CdpEvent const& event) {
+  bool const leaves = event.params.value("type", "") == "beforeunload";
+  cdp_.post("Page.handleJavaScriptDialog", Json{{"accept", leaves}}, event.session);
 }
 
 awaitable<Result<std::string>> BrowserPage::choose(Runtimes& runtimes, RuntimeId runtime,

@@ -19,15 +19,16 @@ struct PageChoice {
 };
 
 /// A page of a run's browser, driven on a connection of our own. What it runs in documents runs in
-/// isolated worlds.
+/// isolated worlds. Nobody is there to answer the page's dialogs, so they are dismissed, but for
+/// the question whether to leave it.
 ///
 ///   BrowserPage page(loop);
 ///   auto opened = co_await page.open(runtimes, runtime, choice);
 ///   ...
 ///   co_await page.close();   // always, before it goes
-class BrowserPage {
+class BrowserPage final : private CdpListener {
  public:
-  explicit BrowserPage(net::Loop& loop) : cdp_(loop) {}
+  explicit BrowserPage(net::Loop& loop) : cdp_(loop, this) {}
 
   /// not_found when the chosen target is not open, end_of_stream when the run is over.
   awaitable<Result<void>> open(Runtimes& runtimes, RuntimeId runtime, PageChoice choice);
@@ -56,11 +57,15 @@ class BrowserPage {
 
  private:
   awaitable<Result<std::string>> choose(Runtimes& runtimes, RuntimeId runtime, PageChoice choice);
+  [[nodiscard]] bool wants(std::string_view method) override;
+  void on_event(CdpEvent const& event) override;
   awaitable<Result<Frame>> world_of(std::string session, std::string frame);
+  awaitable<Result<Frame>> world_elsewhere(std::string frame);
 
   CdpConnection cdp_;
   std::string target_;
   std::string session_;
 };
+  std::map<std::string, std::string> sessions_;  // of frames in other processes
 
 }  // namespace bridge::local

@@ -17,7 +17,8 @@ const FORM = `<!doctype html><meta charset="utf-8"><title>Form</title>
 <label id="named">Name <input id="name"></label><label id="news"><input id="mail" type="checkbox" style="position: absolute; opacity: 0">News</label>
 <input id="agree" type="checkbox"><input id="day" type="date">
 <select id="size"><option value="s">Small</option><option value="l">Large</option></select>
-<textarea id="note"></textarea>
+<textarea id="note"></textarea><form onsubmit="sent = query.value; return false"><input id="query"></form>
+<button id="ask" onclick="answer = [confirm('Sure?'), prompt('Who?')]; alert('Well')">ask</button>
 <div style="position: relative; width: 90px; height: 30px"><button id="under">under</button><div id="over" onclick="hits++" style="position: absolute; inset: 0"></div></div>
 <button id="moving" onclick="moved = event.isTrusted && this.getAnimations().length === 0">catch me</button>
 <div id="host"></div><iframe id="pay" src="/inner"></iframe>
@@ -116,6 +117,11 @@ test('exact actions and plain extracts are done by trusted input, without a mode
     assert.ok((await runtime.look('scrollY')) > 1000);
     await works('scrollTo', 'body', '0');
     assert.equal(await runtime.look('scrollY'), 0);
+  await t.test('dialogs are dismissed', async () => {
+    await works('click', '#ask');
+    assert.deepEqual(await runtime.look('answer'), [false, null]);
+  });
+
     await works('nextChunk', 'body');
     assert.ok((await runtime.look('scrollY')) > 100);
   });

@@ -39,6 +39,20 @@ class FakePage {
     return count;
   }
 
+  /// Those of a method that have this parameter.
+  [[nodiscard]] std::size_t heard(std::string_view method, char const* name,
+                                  Json const& value) const {
+    std::size_t count = 0;
+    for (auto const& command : devtools_.heard)
+      if (command.at("method") == method && command.at("params").value(name, Json()) == value)
+        ++count;
+    return count;
+  }
+  /// An event of the page's session.
+  void say(std::string_view method, Json params) {
+    devtools_.say_json({{"method", method}, {"sessionId", "S1"}, {"params", std::move(params)}});
+  }
+
  private:
   Json answer(Json const& command) {
     auto const method = command.at("method").get<std::string>();

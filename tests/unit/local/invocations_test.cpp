@@ -138,6 +138,24 @@ TEST_CASE("invocations: one that we are the fault of ends at once, and the next 
   });
 }
 
+TEST_CASE("invocations: a page's dialogs are dismissed, but for the question whether to leave it") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.silent = {"Page.getFrameTree"};
+    auto const id = co_await jobs.create(kClick);
+    co_await jobs.until_running(id);
+    CHECK(page.heard("Page.enable") >= 1);
+    constexpr auto kAnswer = "Page.handleJavaScriptDialog";
+    for (auto const leaves : {false, true}) {
+      page.say("Page.javascriptDialogOpening",
+               {{"type", leaves ? "beforeunload" : "confirm"}, {"message", "Sure?"}});
+      while (page.heard(kAnswer, "accept", leaves) == 0) co_await net::sleep_for(2ms);
+    }
+    CHECK(page.heard(kAnswer) == 2);
+    co_await jobs.cancel(id);
+    co_await jobs.wait(id);
+  });
+}
+
 TEST_CASE("invocations: an element that never gets ready fails with what stands in the way") {
   local::BackendOptions options;
   options.concurrent = true;
