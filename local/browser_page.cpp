@@ -126,12 +126,22 @@ awaitable<Result<BrowserPage::Frame>> BrowserPage::child_frame(Frame parent, std
   if (frame.empty()) co_return not_found("the element is no frame");
   auto here = co_await world_of(parent.session, frame);
   if (here) co_return here;
-  // A document in another process is a target of its own, named like its frame.
+  co_return co_await world_elsewhere(frame);
+}
+
+// A document in another process is a target of its own, named like its frame.
+awaitable<Result<BrowserPage::Frame>> BrowserPage::world_elsewhere(std::string frame) {
+  if (auto const known = sessions_.find(frame); known != sessions_.end()) {
+    auto there = co_await world_of(known->second, frame);
+    if (there || there.error().is(Errc::end_of_stream)) co_return there;
+    sessions_.erase(frame);
+  }
   Json const attach{{"targetId", frame}, {"flatten", true}};
   auto const attached = co_await cdp_.call("Target.attachToTarget", attach, "", kAttachLimit);
   if (!attached) co_return attached.error();
   auto session = attached->value("sessionId", "");
-  co_return co_await world_of(std::move(session), frame);
+  sessions_.insert_or_assign(frame, session);
+  co_return co_await world_of(std::move(session), std::move(frame));
 }
 
 awaitable<Result<Json>> BrowserPage::ask(Frame frame, std::string function, Json arguments) {

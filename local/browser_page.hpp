@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -56,16 +57,16 @@ class BrowserPage final : private CdpListener {
   awaitable<Result<Json>> ask(Frame frame, std::string function, Json arguments);
 
  private:
-  awaitable<Result<std::string>> choose(Runtimes& runtimes, RuntimeId runtime, PageChoice choice);
   [[nodiscard]] bool wants(std::string_view method) override;
   void on_event(CdpEvent const& event) override;
-  awaitable<Result<Frame>> world_of(std::string session, std::string frame);
+  awaitable<Result<std::string>> choose(Runtimes& runtimes, RuntimeId runtime, PageChoice choice);
   awaitable<Result<Frame>> world_elsewhere(std::string frame);
+  awaitable<Result<Frame>> world_of(std::string session, std::string frame);
 
   CdpConnection cdp_;
   std::string target_;
   std::string session_;
-};
   std::map<std::string, std::string> sessions_;  // of frames in other processes
+};
 
 }  // namespace bridge::local

@@ -58,10 +58,25 @@ class FakePage {
     auto const method = command.at("method").get<std::string>();
     if (silent.contains(method)) return nullptr;
     auto const result = [](Json value) { return Json{{"result", std::move(value)}}; };
+    auto const failure = [](char const* words) {
+      return Json{{"error", {{"code", -32000}, {"message", words}}}};
+    };
+    if (auto const left = failing.find(method); left != failing.end() && left->second-- > 0)
+      return failure("Cannot find context with specified id");
+    auto const& params = command.value("params", Json::object());
+    bool const foreign = !foreign_frame.empty();
     if (method == "Target.getTargets")
       return result({{"targetInfos", {{{"targetId", "T1"}, {"type", "page"}}}}});
     if (method == "Target.createTarget") return result({{"targetId", "T2"}});
-    if (method == "Target.attachToTarget") return result({{"sessionId", "S1"}});
+    if (method == "Target.attachToTarget")
+      return result(
+          {{"sessionId", foreign && params.at("targetId") == foreign_frame ? "S2" : "S1"}});
+    if (foreign && method == "Page.createIsolatedWorld" && params.at("frameId") == foreign_frame &&
+        command.at("sessionId") == "S1")
+      return failure("No frame for given id found");
+    if (method == "DOM.describeNode") return result({{"node", {{"frameId", foreign_frame}}}});
+    if (foreign && method == "Runtime.evaluate" && !params.contains("returnByValue"))
+      return result({{"result", {{"objectId", "O1"}}}});
     if (method == "Page.getFrameTree") return result({{"frameTree", {{"frame", {{"id", "F1"}}}}}});
     if (method == "Page.createIsolatedWorld") return result({{"executionContextId", 7}});
     if (method == "Runtime.evaluate") return result({{"result", {{"value", asked(command)}}}});
@@ -72,13 +87,6 @@ class FakePage {
   Json asked(Json const& command) const {
     auto const expression = command.at("params").at("expression").get<std::string>();
     for (auto const& [function, value] : asks)
-    auto const failure = [](char const* words) {
-      return Json{{"error", {{"code", -32000}, {"message", words}}}};
-    };
-    if (auto const left = failing.find(method); left != failing.end() && left->second-- > 0)
-      return failure("Cannot find context with specified id");
-    auto const& params = command.value("params", Json::object());
-    bool const foreign = !foreign_frame.empty();
       if (expression.rfind(")." + function + "(") != std::string::npos) return value;
     return nullptr;
   }

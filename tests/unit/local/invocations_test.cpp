@@ -156,6 +156,19 @@ TEST_CASE("invocations: a page's dialogs are dismissed, but for the question whe
   });
 }
 
+TEST_CASE("invocations: a frame of another process is attached to once") {
+  with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    page.foreign_frame = "F2";
+    page.asks["frameOrigin"] = json{{"x", 1}, {"y", 2}};
+    auto body = json::parse(kClick);
+    body["stagehandAction"]["selector"] = "iframe >> #go";
+    auto const ended = co_await jobs.done(body.dump());
+    CHECK(ended.at("status") == "succeeded");
+    CHECK(page.heard("Page.createIsolatedWorld", "frameId", "F2") > 2);
+    CHECK(page.heard("Target.attachToTarget", "targetId", "F2") == 1);
+  });
+}
+
 TEST_CASE("invocations: an element that never gets ready fails with what stands in the way") {
   local::BackendOptions options;
   options.concurrent = true;
