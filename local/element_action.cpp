@@ -77,17 +77,39 @@ bool is_xpath(std::string_view selector) {
   return selector.starts_with("xpath=") || selector.starts_with('/') || selector.starts_with('(');
 }
 
+// Where the predicate or the quoted text that begins at `at` ends; `at` itself when none begins.
+std::size_t end_of_inner(std::string_view path, std::size_t at) {
+  int depth = 0;
+  for (auto end = at; end < path.size(); ++end) {
+    char const c = path[end];
+    if (c == '"' || c == '\'') end = std::min(path.find(c, end + 1), path.size() - 1);
+    if (c == '[') ++depth;
+    if (c == ']') --depth;
+    if (depth <= 0) return end;
+  }
+  return path.size() - 1;
+}
+
+bool is_frame_step(std::string_view rest) {
+  constexpr std::string_view kFrame = "iframe";
+  if (!rest.starts_with(kFrame)) return false;
+  constexpr std::string_view kBehindName = "/[) \t\n";
+  return rest.size() == kFrame.size() ||
+         kBehindName.find(rest[kFrame.size()]) != std::string_view::npos;
+}
+
 // An XPath goes on behind an iframe as if the document in there were part of the page's.
 void split_xpath(std::string const& selector, std::vector<std::string>& parts) {
   std::size_t begin = selector.starts_with("xpath=") ? 6 : 0;
-  std::size_t from = begin;
-  for (;;) {
-    auto const frame = selector.find("/iframe", from);
-    if (frame == std::string::npos) break;
-    auto const end = selector.find('/', frame + 1);
-    if (end == std::string::npos) break;
-    parts.push_back("xpath=" + selector.substr(begin, end - begin));
-    begin = from = end;
+  bool in_frame = false;
+  for (auto at = begin; at < selector.size(); ++at) {
+    at = end_of_inner(selector, at);
+    if (selector[at] != '/') continue;
+    if (in_frame) {
+      parts.push_back("xpath=" + selector.substr(begin, at - begin));
+      begin = at;
+    }
+    in_frame = is_frame_step(std::string_view(selector).substr(at + 1));
   }
   parts.push_back("xpath=" + selector.substr(begin));
 }

@@ -109,6 +109,9 @@ test('exact actions and plain extracts are done by trusted input, without a mode
     await works('fill', 'iframe#pay >> #card', '4711');
     await works('click', 'iframe#pay >> #ok');
     assert.equal(await runtime.look('pay.contentDocument.querySelector("#card").value'), '4711');
+    await works('fill', "//iframe[contains(@src,'/inner')]//input[@id='card']", '4712');
+    assert.equal(await runtime.look('pay.contentDocument.querySelector("#card").value'), '4712');
+    await works('fill', 'iframe#pay >> #card', '4711');
     assert.equal(await runtime.look('pay.contentDocument.querySelector("#ok").textContent'), 'true');
   });
 

@@ -40,6 +40,18 @@ TEST_CASE("element action: a selector goes into frames, as CSS with >> and as on
         Parts{"xpath=/html/body/iframe[1]", "xpath=/html/body/input[1]"});
   CHECK(split_selector("xpath=//a") == Parts{"xpath=//a"});
   CHECK(split_selector("//iframe") == Parts{"xpath=//iframe"});
+  CHECK(split_selector("//iframe//input") == Parts{"xpath=//iframe", "xpath=//input"});
+  CHECK(split_selector("(//iframe)[2]/html") == Parts{"xpath=(//iframe)[2]", "xpath=/html"});
+  // What only looks like a step into a frame.
+  CHECK(split_selector("//iframe[contains(@src,'/pay')]//input") ==
+        Parts{"xpath=//iframe[contains(@src,'/pay')]", "xpath=//input"});
+  CHECK(split_selector("//iframe[a[1]/iframe/b]/c") ==
+        Parts{"xpath=//iframe[a[1]/iframe/b]", "xpath=/c"});
+  CHECK(split_selector("/iframe-box[1]/a") == Parts{"xpath=/iframe-box[1]/a"});
+  CHECK(split_selector("//a[@b='/iframe/']/c") == Parts{"xpath=//a[@b='/iframe/']/c"});
+  CHECK(split_selector("//iframe['/a") == Parts{"xpath=//iframe['/a"});
+  std::string const deep = "//a" + std::string(1U << 20, '[');
+  CHECK(split_selector(deep) == Parts{"xpath=" + deep});
 }
 
 TEST_CASE("keyboard: a chord holds its modifiers down, and types nothing but by Shift") {
