@@ -108,8 +108,8 @@ Json event_of(std::string_view type, Key const& key, int modifiers) {
 std::optional<Key> find_key(std::string_view name) {
   for (auto const& other : kOtherNames)
     if (other.name == name) name = other.means;
-  if (name.size() == 1) return typed(name.front());
   if (name == "\n") return find_key("Enter");
+  if (name.size() == 1) return typed(name.front());
   for (auto const& named : kNamed)
     if (named.name == name)
       return Key{std::string(name), std::string(named.code), named.virtual_code,

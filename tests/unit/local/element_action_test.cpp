@@ -71,6 +71,7 @@ TEST_CASE("keyboard: a chord holds its modifiers down, and types nothing but by 
   CHECK_FALSE(parse_chord("a+b"));
   CHECK_FALSE(parse_chord(""));
   CHECK_FALSE(find_key("\xc3\xa9"));
+  CHECK(find_key("\n")->key == "Enter");
 }
 
 TEST_CASE("output schema: one that cannot be used says why, one that can is applied") {
