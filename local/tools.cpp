@@ -155,9 +155,9 @@ void Tools::forget(SpaceId const& space) {
     for (auto const& one : documents->all(inside)) documents->remove(one.id);
 }
 
-std::string Tools::owner_of(Document const& tool) {
-  auto const space = store_.space(SpaceId{tool.scope});
-  return space ? space->subaccount.value_or("") : "";
+std::string Tools::owner_of(std::string const& space) {
+  auto const found = store_.space(SpaceId{space});
+  return found ? found->subaccount.value_or("") : "";
 }
 
 awaitable<ToolResult> Tools::call_webhook(Document const& tool, Json const& input) {
@@ -167,7 +167,7 @@ awaitable<ToolResult> Tools::call_webhook(Document const& tool, Json const& inpu
   auto request = webhook_request(tool, input);
   std::vector<std::string> sent_along;
   if (auto const key = body.value("authSecretId", ""); !key.empty()) {
-    auto const secret = vault_.text_of(owner_of(tool), key);
+    auto const secret = vault_.text_of(owner_of(tool.scope), key);
     if (!secret)
       co_return failure("vault.secrets.not_found",
                         fmt::format("The tool's secret \"{}\" is not in the vault.", key));
@@ -206,7 +206,8 @@ awaitable<ToolResult> Tools::call(Document tool, Json input) {
 
 void Tools::record(Document const& tool, Json const& input, ToolCaller const& caller,
                    ToolResult const& result, Timestamp begun) {
-  Redaction const redaction(vault_.all_texts());
+  auto const& space = tool.scope.empty() ? caller.space : tool.scope;
+  Redaction const redaction(vault_.all_texts(owner_of(space)));
   auto const output = result.ok ? Json::parse(result.output) : Json();
   auto const error = result.ok ? Json() : redaction.shown(error_view(result));
   Json body{{"actor", caller.actor},
@@ -229,7 +230,7 @@ void Tools::record(Document const& tool, Json const& input, ToolCaller const& ca
   Document call;
   call.id = new_uuid();
   body["toolCallId"] = call.id;
-  call.scope = tool.scope.empty() ? caller.space : tool.scope;
+  call.scope = space;
   call.body = to_text(body);
   call.created_at = call.updated_at = begun;
   if (!calls_.add(call)) throw StoreFailure("an id was made twice");

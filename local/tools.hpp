@@ -57,7 +57,7 @@ class Tools {
 
  private:
   awaitable<ToolResult> call_webhook(Document const& tool, Json const& input);
-  [[nodiscard]] std::string owner_of(Document const& tool);
+  [[nodiscard]] std::string owner_of(std::string const& space);
   void record(Document const& tool, Json const& input, ToolCaller const& caller,
               ToolResult const& result, Timestamp begun);
 

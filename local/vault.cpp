@@ -181,12 +181,18 @@ std::optional<Secret> Vault::text_of(std::string_view owner, std::string_view ke
                                       : hidden.at("password").get<std::string>());
 }
 
-std::vector<std::string> Vault::all_texts() {
+std::vector<std::string> Vault::all_texts(std::string_view owner) {
+  DocumentFilter own;
+  own.scope = owner;
   std::vector<std::string> texts;
-  for (auto const& secret : documents_.all()) {
-    auto const hidden = hidden_of(secret);
-    for (auto const* const name : kSecretTexts)
-      if (auto const text = hidden.find(name); text != hidden.end()) texts.push_back(*text);
+  for (auto const& secret : documents_.all(own)) {
+    try {
+      auto const hidden = hidden_of(secret);
+      for (auto const* const name : kSecretTexts)
+        if (auto const text = hidden.find(name); text != hidden.end()) texts.push_back(*text);
+    } catch (StoreFailure const& failure) {
+      log_.error("secret \"{}\" of the vault cannot be read: {}", *secret.name, failure.what());
+    }
   }
   return texts;
 }

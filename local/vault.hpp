@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/secret.hpp"
+#include "base/log.hpp"
 #include "local/documents.hpp"
 #include "local/json.hpp"
 #include "local/seal.hpp"
@@ -41,13 +42,15 @@ class Vault {
   /// What the secret stands for where one text is wanted, a webhook's bearer: the value, or the
   /// password of a login.
   [[nodiscard]] std::optional<Secret> text_of(std::string_view owner, std::string_view key);
-  /// Every value, password and authenticator key of all owners, for whom must not let one through.
-  [[nodiscard]] std::vector<std::string> all_texts();
+  /// Every value, password and authenticator key of `owner`, for whom must not let one through.
+  /// Those that cannot be read are logged and left out.
+  [[nodiscard]] std::vector<std::string> all_texts(std::string_view owner);
 
  private:
   Documents documents_;
   Seal& seal_;
 };
+  Log log_{"local"};
 
 /// The metadata of a secret: VaultSecret of the contract.
 [[nodiscard]] Json vault_view(Document const& secret);

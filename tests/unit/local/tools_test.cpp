@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "backend_fixture.hpp"
+#include "temporary_directory.hpp"
 #include "tests/fakes/http_script.hpp"
 
 namespace bridge::local {
@@ -267,6 +268,50 @@ TEST_CASE("toolsets: sets of tools that are there, with unique names") {
     co_await api.get("ToolsetDeleteResponse", "DELETE", one);
     auto const none = co_await api.send("GET", one);
     CHECK(none.code() == "toolset.not_found");
+  });
+}
+
+TEST_CASE(
+    "tools: a call is written down without the secrets of its owner, and tells of no others") {
+  test::TemporaryDirectory const directory;
+  BackendOptions options;
+  options.state = directory.path();
+  std::string sub;
+  test::with_fake(options, [&](test::Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    for (std::string const key : {"damaged", "ours"})
+      co_await api.get("VaultSecret", "PUT", "/v1/vault/secrets/" + key,
+                       R"({"type":"value","value":"the secret called )" + key + "\"}");
+    auto const made =
+        co_await api.get("Subaccount", "POST", "/v1/subaccounts", R"({"name":"s"})", 201);
+    sub = id_of(made);
+  });
+  {
+    auto const store = Store::open(directory.path()).value();
+    Documents secrets(store->database(), "vault_secret");
+    auto damaged = *secrets.named("", "damaged");
+    damaged.body = secrets.named("", "ours")->body;
+    REQUIRE(secrets.update(damaged));
+  }
+  test::with_fake(options, [&](test::Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    HttpScript hook(scene.loop);
+    auto const output = [&]() -> awaitable<json> {
+      hook.json(200, R"({"word":"the secret called ours"})");
+      auto body = webhook(hook);
+      auto const made = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
+      auto const one = "/v1/tools/" + id_of(made) + "/test";
+      auto const tried = co_await api.get("ToolTestResponse", "POST", one);
+      CHECK(tried.at("ok") == true);
+      auto const calls = co_await api.get("ToolCallListResponse", "GET", "/v1/tool-calls");
+      co_return calls.at("data").at(0).at("redactedOutput").at("word");
+    };
+    log::Capture const log;
+    CHECK(co_await output() == "[redacted]");
+    CHECK(log.contains("secret \"damaged\" of the vault cannot be read"));
+    api.headers.emplace_back("BCTRL-Subaccount-Id", sub);
+    CHECK(co_await output() == "the secret called ours");
+    co_await hook.stop();
   });
 }
 
