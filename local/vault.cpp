@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::size_t kKeyMax = 512;
 constexpr std::array<char const*, 3> kSecretTexts{"value", "password", "totpSecret"};
-constexpr std::array<char const*, 3> kShown{"label", "origins", "originPatterns"};
 
 // Neither has a line end in it.
 std::string sealed_for(std::string_view owner, std::string_view key) {
@@ -78,14 +77,6 @@ bool is_for(Json const& body, std::string const& origin) {
   return false;
 }
 
-bool is_named(Json const& prefixes, std::string_view key) {
-  return std::any_of(prefixes.begin(), prefixes.end(), [key](Json const& one) {
-    std::string_view prefix = one.get_ref<std::string const&>();
-    if (prefix.ends_with('*')) prefix.remove_suffix(1);
-    return key.starts_with(prefix);
-  });
-}
-
 Problem invalid_key(std::string_view why) {
   Problem problem(400, "vault.invalid_key", fmt::format("The key {}.", why),
                   "Keys are names with slashes between them, \"work/github\".");
@@ -112,16 +103,6 @@ std::optional<Problem> check_vault_key(std::string_view key) {
     begin = end + 1;
   }
   return std::nullopt;
-}
-
-VaultAccess vault_access(Json const& environment, std::string_view key) {
-  VaultAccess access;
-  auto const mount = environment.find("vault");
-  if (mount == environment.end() || !mount->is_object()) return access;
-  bool const allowed = !mount->contains("allow") || is_named(mount->at("allow"), key);
-  access.use = allowed && !is_named(mount->value("deny", Json::array()), key);
-  access.raw = access.use && mount->value("allowRawReads", false);
-  return access;
 }
 
 Slice<Document> Vault::list(VaultFilter const& filter, Range range) {
@@ -204,7 +185,7 @@ Json vault_view(Document const& secret) {
             {"hasTotp", body.at("hasTotp")},
             {"createdAt", rfc3339(secret.created_at)},
             {"updatedAt", rfc3339(secret.updated_at)}};
-  for (auto const* const name : kShown)
+  for (auto const* const name : kVaultShown)
     if (auto const member = body.find(name); member != body.end()) view[name] = *member;
   return view;
 }

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/secret.hpp"
 #include "base/log.hpp"
+#include "base/secret.hpp"
 #include "local/documents.hpp"
 #include "local/json.hpp"
 #include "local/seal.hpp"
@@ -49,23 +50,16 @@ class Vault {
  private:
   Documents documents_;
   Seal& seal_;
-};
   Log log_{"local"};
+};
+
+/// What a secret shows beside its type.
+inline constexpr std::array<char const*, 3> kVaultShown{"label", "origins", "originPatterns"};
 
 /// The metadata of a secret: VaultSecret of the contract.
 [[nodiscard]] Json vault_view(Document const& secret);
 
 /// Why `key` cannot be one: 400 vault.invalid_key.
 [[nodiscard]] std::optional<Problem> check_vault_key(std::string_view key);
-
-/// What runtimes in a space may do with a secret.
-struct VaultAccess {
-  bool use = false;  ///< fill it into a page, take its code
-  bool raw = false;  ///< read the value itself
-};
-/// `environment` is the space's. Without a vault mount nothing is allowed. `allow` and `deny` hold
-/// prefixes of keys, "*" all of them; `deny` wins; a mount without `allow` allows what is not
-/// denied. Values themselves are read only with allowRawReads.
-[[nodiscard]] VaultAccess vault_access(Json const& environment, std::string_view key);
 
 }  // namespace bridge::local

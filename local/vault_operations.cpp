@@ -11,7 +11,6 @@ namespace bridge::local {
 namespace {
 
 constexpr int kCodeDigits = 6;
-constexpr std::array<char const*, 3> kShown{"label", "origins", "originPatterns"};
 constexpr std::array<char const*, 5> kHidden{"username", "password", "totpSecret", "value",
                                              "notes"};
 constexpr std::array<char const*, 3> kOfLogin{"username", "password", "totpSecret"};
@@ -93,7 +92,7 @@ awaitable<Outcome<net::HttpReply>> upsert(Parts& parts, Call const& call) {
   if (auto problem = check_members(type, call.body)) co_return std::move(*problem);
   Json shown{{"type", type}};
   auto hidden = Json::object();
-  merge(call.body, kShown, shown);
+  merge(call.body, kVaultShown, shown);
   merge(call.body, kHidden, hidden);
   auto const secret = parts.vault.put(owner_of(call), key, std::move(shown), hidden);
   co_return json_reply(200, vault_view(secret));
@@ -108,7 +107,7 @@ awaitable<Outcome<net::HttpReply>> update(Parts& parts, Call const& call) {
   auto const type = shown.at("type").get<std::string>();
   if (auto problem = check_members(type, call.body)) co_return std::move(*problem);
   auto hidden = parts.vault.hidden_of(*before);
-  merge(call.body, kShown, shown);
+  merge(call.body, kVaultShown, shown);
   merge(call.body, kHidden, hidden);
   auto const secret = parts.vault.put(owner_of(call), key, std::move(shown), hidden);
   co_return json_reply(200, vault_view(secret));
@@ -133,8 +132,7 @@ awaitable<Outcome<net::HttpReply>> totp(Parts& parts, Call const& call) {
   co_return secret_reply(Json{{"code", totp_code(*read, now())}});
 }
 
-// The caller is whoever holds a key of this backend. What runtimes may read is vault_access()'s to
-// say: they come through invocations, never through here.
+// The caller is whoever holds a key of this backend. Runtimes never come through here.
 awaitable<Outcome<net::HttpReply>> value(Parts& parts, Call const& call) {
   auto const secret = find_secret(parts, call);
   if (!secret) co_return secret.error();
@@ -143,7 +141,7 @@ awaitable<Outcome<net::HttpReply>> value(Parts& parts, Call const& call) {
   view.erase("totpSecret");
   view["key"] = *secret->name;
   view["type"] = shown.at("type");
-  merge(shown, kShown, view);
+  merge(shown, kVaultShown, view);
   co_return secret_reply(view);
 }
 

@@ -21,11 +21,6 @@ std::string keys_of(json const& list) {
   return out;
 }
 
-std::string access(std::string_view environment, std::string_view key) {
-  auto const given = vault_access(Json::parse(environment), key);
-  return std::string(given.use ? "use" : "none") + (given.raw ? " raw" : "");
-}
-
 constexpr auto kLogin = R"({"type":"login","username":"ada","password":"pw-of-ada","label":"Site",
   "totpSecret":"JBSWY3DPEHPK3PXP","notes":"ask bob","origins":["https://example.com"]})";
 
@@ -46,23 +41,6 @@ TEST_CASE("vault: keys are names with slashes between them") {
     CHECK(problem->status == 400);
     CHECK(problem->code == "vault.invalid_key");
   }
-}
-
-TEST_CASE("vault: what a runtime may do with a secret is what its space has mounted") {
-  CHECK(access(R"({})", "a") == "none");
-  CHECK(access(R"({"vault":null})", "a") == "none");
-  CHECK(access(R"({"vault":{}})", "a") == "use");
-  CHECK(access(R"({"vault":{"allow":[]}})", "a") == "none");
-  CHECK(access(R"({"vault":{"allow":["work/"]}})", "work/github") == "use");
-  CHECK(access(R"({"vault":{"allow":["work/"]}})", "home/github") == "none");
-  CHECK(access(R"({"vault":{"allow":["work/*"]}})", "work/github") == "use");
-  CHECK(access(R"({"vault":{"allow":["*"]}})", "any") == "use");
-  CHECK(access(R"({"vault":{"allow":["a","b"],"deny":["b/c"]}})", "b/c/d") == "none");
-  CHECK(access(R"({"vault":{"allow":["a","b"],"deny":["b/c"]}})", "b/d") == "use");
-  CHECK(access(R"({"vault":{"deny":["b"]}})", "a") == "use");
-  CHECK(access(R"({"vault":{"allow":["a"],"allowRawReads":true}})", "a") == "use raw");
-  CHECK(access(R"({"vault":{"allow":["a"],"allowRawReads":false}})", "a") == "use");
-  CHECK(access(R"({"vault":{"allow":["a"],"deny":["a"],"allowRawReads":true}})", "a") == "none");
 }
 
 TEST_CASE("vault: a login shows what it is, and its value only where that is asked for") {
