@@ -42,9 +42,15 @@ std::optional<Problem> check_texts(Json const& given) {
   return std::nullopt;
 }
 
+std::string base_of(Json const& body) {
+  auto const provider = body.at("provider").get<std::string>();
+  return body.value("baseUrl", std::string(known_base(provider)));
+}
+
 /// Takes over what `given` names into `body`: null removes.
 std::optional<Problem> merge(Parts& parts, std::string const& id, Json const& given, Json& body) {
   if (auto problem = check_texts(given)) return problem;
+  auto const base_before = base_of(body);
   for (auto const* const name : kMembers) {
     auto const member = given.find(name);
     if (member == given.end()) continue;
@@ -60,6 +66,8 @@ std::optional<Problem> merge(Parts& parts, std::string const& id, Json const& gi
   } else if (known_base(body.at("provider").get_ref<std::string const&>()).empty()) {
     return Problem::invalid("baseUrl", "This provider needs a baseUrl.");
   }
+  // A key that was for another address does not go to this one.
+  if (base_of(body) != base_before) body.erase("sealed");
   auto const key = given.find("apiKey");
   if (key == given.end()) return std::nullopt;
   body.erase("sealed");

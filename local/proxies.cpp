@@ -87,6 +87,7 @@ net::TunnelProxy SavedProxy::tunnel() const {
 }
 
 std::optional<Problem> Proxies::merge(std::string_view id, Json const& given, Json& body) {
+  auto const before = body;
   std::optional<std::string> password;
   if (auto const url = given.find("url"); url != given.end()) {
     auto const address = read_proxy_address(url->get_ref<std::string const&>());
@@ -95,7 +96,6 @@ std::optional<Problem> Proxies::merge(std::string_view id, Json const& given, Js
     body["protocol"] = address->protocol;
     body["host"] = address->host;
     body["port"] = address->port;
-    // A password that was for another address does not go to this one.
     body.erase("username");
     body.erase("sealed");
     if (!address->username.empty()) body["username"] = address->username;
@@ -115,6 +115,9 @@ std::optional<Problem> Proxies::merge(std::string_view id, Json const& given, Js
     password.reset();
     if (!own->is_null()) password = own->get<std::string>();
   }
+  // A password that was for another address does not go to this one.
+  for (auto const* const name : {"protocol", "host", "port"})
+    if (body.value(name, Json()) != before.value(name, Json())) body.erase("sealed");
   if (password && !password->empty()) body["sealed"] = seal_.seal(*password, sealed_for(id));
   if (auto problem = check_whole(body)) return problem;
   if (!body.contains("name"))

@@ -100,6 +100,22 @@ TEST_CASE("ai: a credential is kept, shown without its key, changed and removed"
   });
 }
 
+TEST_CASE("ai: a key does not go to another address than the one that it was given for") {
+  with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
+    auto body = custom(provider);
+    auto const made = co_await api.get("AiCredential", "POST", "/v1/ai/credentials", body, 201);
+    auto const one = "/v1/ai/credentials/" + made.at("id").get<std::string>();
+    auto const has_key = [&](std::string patch) -> awaitable<bool> {
+      auto const changed = co_await api.get("AiCredential", "PATCH", one, std::move(patch));
+      co_return changed.at("hasApiKey").get<bool>();
+    };
+    auto same = R"({"baseUrl":")" + provider.url("/v1") + R"(","name":"n"})";
+    CHECK(co_await has_key(std::move(same)));
+    CHECK(co_await has_key(R"({"baseUrl":"http://127.0.0.1:9/v1","apiKey":"another"})"));
+    CHECK_FALSE(co_await has_key(R"({"baseUrl":"http://127.0.0.1:8/v1"})"));
+  });
+}
+
 TEST_CASE("ai: what makes no credential is refused by its name") {
   with_script([](Api& api, HttpScript& provider) -> awaitable<void> {
     std::string const all = "/v1/ai/credentials";

@@ -83,6 +83,26 @@ TEST_CASE("proxies: a custom one is kept, shown without its password, changed an
   });
 }
 
+TEST_CASE("proxies: a password does not go to another address than the one that it was given for") {
+  with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
+    auto const made = co_await api.get(
+        "ProxyCustom", "POST", "/v1/proxies",
+        R"({"type":"custom","protocol":"http","host":"h","port":1,"username":"u","password":"p"})",
+        201);
+    auto const one = "/v1/proxies/" + id_of(made);
+    auto const has_password = [&](std::string patch) -> awaitable<bool> {
+      auto const changed = co_await api.get("ProxyCustom", "PATCH", one, std::move(patch));
+      co_return changed.at("hasPassword").get<bool>();
+    };
+    CHECK(co_await has_password(R"({"name":"n","host":"h","port":1,"protocol":"http"})"));
+    CHECK_FALSE(co_await has_password(R"({"host":"other"})"));
+    CHECK(co_await has_password(R"({"host":"third","password":"for the third"})"));
+    CHECK_FALSE(co_await has_password(R"({"port":2})"));
+    CHECK(co_await has_password(R"({"password":"again"})"));
+    CHECK_FALSE(co_await has_password(R"({"protocol":"socks5"})"));
+  });
+}
+
 TEST_CASE("proxies: an address says it all, or is refused by its name") {
   with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
     std::string const all = "/v1/proxies";
