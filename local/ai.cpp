@@ -245,11 +245,13 @@ std::vector<Document> Ai::usable(std::string const& owner, Json const& environme
   return credentials;
 }
 
-Outcome<Ai::Choice> Ai::resolve_model(std::string const& owner, Json const& environment,
-                                      Json const& wanted_model, std::string_view engine) {
-  auto selection = wanted_model;
+Json Ai::selection_of(Json const& environment, Json const& wanted, std::string_view engine) {
   Json::json_pointer const standard(fmt::format("/ai/defaults/{}", engine));
-  if (selection.is_null() && environment.contains(standard)) selection = environment.at(standard);
+  return wanted.is_null() && environment.contains(standard) ? environment.at(standard) : wanted;
+}
+
+Outcome<Ai::Choice> Ai::resolve_model(std::string const& owner, Json const& environment,
+                                      Json const& selection) {
   auto const wanted = read_wanted(selection);
   if (wanted.managed) return no_model("A local backend has no managed models.");
   Choice choice;

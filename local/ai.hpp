@@ -42,16 +42,20 @@ class Ai {
   /// for minutes; a provider that does not answer adds nothing.
   awaitable<Json> models(std::optional<std::string> owner);
 
+  /// What says which model a job of `engine` gets: the request's own `wanted`, or, where it is
+  /// null, the default of the space that has this environment.
+  [[nodiscard]] static Json selection_of(Json const& environment, Json const& wanted,
+                                         std::string_view engine);
+
   struct Choice {
     AiEndpoint endpoint;
     std::string model;
   };
-  /// The model for a job of `engine`, "stagehand" or "browserUse", in a space of `owner` with this
-  /// environment. `wanted` is the request's model: a name, an AiModelSelection, or null for the
-  /// space's default. Names may begin with a provider, "openai/gpt-4o". 503
+  /// The model for a job in a space of `owner` with this environment. `selection` is a name, an
+  /// AiModelSelection, or null for any. Names may begin with a provider, "openai/gpt-4o". 503
   /// invocation.dispatch_unavailable, details {reason: "no_model"}, when nothing fits.
   [[nodiscard]] Outcome<Choice> resolve_model(std::string const& owner, Json const& environment,
-                                              Json const& wanted, std::string_view engine);
+                                              Json const& selection);
 
  private:
   struct Known {

@@ -43,7 +43,8 @@ FindModel model_finder(Store& store, Ai& ai, Outside& outside) {
     auto const space = row ? store.space(row->space) : std::nullopt;
     if (!space) return Problem::not_found("runtime", runtime.value);
     auto const environment = space->environment ? Json::parse(*space->environment) : Json::object();
-    auto choice = ai.resolve_model(space->subaccount.value_or(""), environment, wanted, engine);
+    auto const selection = Ai::selection_of(environment, wanted, engine);
+    auto choice = ai.resolve_model(space->subaccount.value_or(""), environment, selection);
     if (!choice) return choice.error();
     auto const reach = outside.reach();
     auto url = choice->endpoint.url("/chat/completions");
@@ -57,7 +58,7 @@ FindModel model_finder(Store& store, Ai& ai, Outside& outside) {
     options.url = std::move(*url);
     options.headers = choice->endpoint.authorization();
     options.model = std::move(choice->model);
-    options.parameters = chat_parameters(wanted);
+    options.parameters = chat_parameters(selection);
     return std::make_unique<ChatModel>(outside.loop(), **reach, std::move(options));
   };
 }

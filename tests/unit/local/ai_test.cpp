@@ -48,8 +48,9 @@ struct Bench {
   }
   /// "base key model", or the refusal's reason.
   std::string choice(std::string wanted, std::string environment = "{}", std::string owner = "") {
-    auto const got =
-        ai->resolve_model(owner, Json::parse(environment), Json::parse(wanted), "stagehand");
+    auto const mounts = Json::parse(environment);
+    auto const selection = Ai::selection_of(mounts, Json::parse(wanted), "stagehand");
+    auto const got = ai->resolve_model(owner, mounts, selection);
     if (!got) return got.error().code + " " + got.error().details;
     return got->endpoint.base + " " + got->endpoint.key.reveal() + " " + got->model;
   }

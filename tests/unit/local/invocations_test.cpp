@@ -6,6 +6,7 @@
 #include "fake_page.hpp"
 #include "local/run_feed.hpp"
 #include "temporary_directory.hpp"
+#include "tests/fakes/http_script.hpp"
 
 using namespace bridge;
 using namespace bridge::test;
@@ -166,6 +167,26 @@ TEST_CASE("invocations: a frame of another process is attached to once") {
     CHECK(ended.at("status") == "succeeded");
     CHECK(page.heard("Page.createIsolatedWorld", "frameId", "F2") > 2);
     CHECK(page.heard("Target.attachToTarget", "targetId", "F2") == 1);
+  });
+}
+
+TEST_CASE("invocations: a space's default model brings its parameters") {
+  with_jobs([](Scene& scene, Jobs& jobs, FakePage& page) -> awaitable<void> {
+    HttpScript provider(scene.loop);
+    provider.json(500, "{}");
+    page.asks["outline"] = json{{"url", "http://shop.test/"}, {"elements", json::array()}};
+    auto const credential = json{{"provider", "custom"}, {"baseUrl", provider.url("/v1")}};
+    co_await scene.api.get("AiCredential", "POST", "/v1/ai/credentials", credential.dump(), 201);
+    co_await scene.api.send(
+        "PATCH", "/v1/spaces/default/environment",
+        R"({"ai":{"defaults":{"stagehand":{"model":"m","temperature":0.25,"maxTokens":99}}}})");
+    co_await jobs.done(R"({"action":"act","instruction":"x"})");
+    REQUIRE(provider.seen().size() == 1);
+    auto const asked = json::parse(provider.seen().front().body);
+    CHECK(asked.at("model") == "m");
+    CHECK(asked.at("temperature") == 0.25);
+    CHECK(asked.at("max_tokens") == 99);
+    co_await provider.stop();
   });
 }
 
