@@ -62,7 +62,6 @@ Outcome<Json> HumanActions::create(Request const& request) {
             {"status", "requested"}, {"completedAt", nullptr},  {"cancelledAt", nullptr},
             {"expiredAt", nullptr},  {"expiresAt", nullptr}};
   if (request.run) body["runId"] = request.run->value;
-  if (request.invocation) body["invocationId"] = *request.invocation;
   Document document;
   document.id = new_uuid();
   document.scope = request.runtime.value;
@@ -85,7 +84,7 @@ Outcome<Json> HumanActions::create(Request const& request) {
   }
   body["id"] = document.id;
   tell(body, "requested");
-  tell_recipients(body);
+  tell_recipients(request.runtime, body);
   changed_.notify_all();
   return view(document);
 }
@@ -187,18 +186,20 @@ void HumanActions::tell(Json const& body, std::string_view status) {
                                                          body.at("message").get<std::string>())
                                            : fmt::format("The human action is {}", status);
   activity.status = status;
-  if (!body.at("invocationId").is_null())
-    activity.invocation = body.at("invocationId").get<std::string>();
   activity.data = to_text(Json{{"humanActionId", body.at("id")}});
   note_(run, activity);
 }
 
 // BCTRL would write to them. Nothing leaves this machine, and the activity says so.
-void HumanActions::tell_recipients(Json const& body) {
+void HumanActions::tell_recipients(RuntimeId const& runtime, Json const& body) {
   if (body.at("runId").is_null()) return;
+  auto const row = store_.runtime(runtime);
+  auto const space = row ? store_.space(row->space) : std::nullopt;
+  if (!space) return;
   RunId const run{body.at("runId").get<std::string>()};
   Documents recipients(store_.database(), "notification_recipient");
   DocumentFilter filter;
+  filter.scope = space->subaccount.value_or("");
   filter.members.push_back({"enabled", {"true"}});
   for (auto const& recipient : recipients.all(filter)) {
     auto const kind = Json::parse(recipient.body).value("type", "");

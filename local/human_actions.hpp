@@ -29,7 +29,6 @@ class HumanActions {
     std::optional<RunId> run;  ///< none: the runtime is not active
     std::string message;
     std::optional<std::chrono::seconds> timeout;
-    std::optional<std::string> invocation;  ///< that asks
   };
   /// 409 human_action.pending while another one waits for its person.
   [[nodiscard]] Outcome<Json> create(Request const& request);
@@ -49,7 +48,7 @@ class HumanActions {
   [[nodiscard]] std::optional<Timestamp> expire();
   awaitable<void> keep_time();
   void tell(Json const& body, std::string_view status);
-  void tell_recipients(Json const& body);
+  void tell_recipients(RuntimeId const& runtime, Json const& body);
 
   Store& store_;
   Documents documents_;

@@ -153,11 +153,17 @@ TEST_CASE("human actions: its run's activity tells of it, and who was not told")
   net::Loop loop;
   std::unique_ptr<local::Store> held;
   auto& store = in_memory(held);
+  local::Runtime row;
+  row.id = RuntimeId{"rt"};
+  row.space = store.default_space();
+  row.config = "{}";
+  store.add(row);
   local::Documents recipients(store.database(), "notification_recipient");
-  for (auto const enabled : {true, false}) {
+  for (std::string const id : {"on", "off", "another account's"}) {
     local::Document recipient;
-    recipient.id = enabled ? "on" : "off";
-    recipient.body = json{{"type", "sms"}, {"enabled", enabled}}.dump();
+    recipient.id = id;
+    recipient.scope = id.starts_with("another") ? "somebody" : "";
+    recipient.body = json{{"type", "sms"}, {"enabled", id != "off"}}.dump();
     REQUIRE(recipients.add(recipient));
   }
   std::vector<std::string> told;
