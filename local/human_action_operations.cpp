@@ -11,26 +11,19 @@ namespace {
 
 constexpr std::int64_t kTimeoutMax = 7 * 24 * 3600;
 
-Outcome<RuntimeId> find_runtime(Parts& parts, Call const& call) {
-  RuntimeId id{call.parameters.at("runtimeId")};
-  if (!parts.store.runtime(id)) return Problem::not_found("runtime", id.value);
-  parts.runtimes.touch(id);
-  return id;
-}
-
 Outcome<net::HttpReply> reply(unsigned status, Outcome<Json> const& action) {
   if (!action) return action.error();
   return json_reply(status, *action);
 }
 
 awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   co_return reply(200, parts.drivers.human_actions.get(*id));
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   HumanActions::Request request;
   request.runtime = *id;
@@ -45,19 +38,19 @@ awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
 }
 
 awaitable<Outcome<net::HttpReply>> complete(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   co_return reply(200, parts.drivers.human_actions.resolve(*id, "completed"));
 }
 
 awaitable<Outcome<net::HttpReply>> cancel(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   co_return reply(200, parts.drivers.human_actions.resolve(*id, "cancelled"));
 }
 
 awaitable<Outcome<net::HttpReply>> wait(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   auto const limit = read_wait(call.body);
   if (!limit) co_return limit.error();

@@ -10,20 +10,13 @@
 namespace bridge::local {
 namespace {
 
-Outcome<RuntimeId> find_runtime(Parts& parts, Call const& call) {
-  RuntimeId id{call.parameters.at("runtimeId")};
-  if (!parts.store.runtime(id)) return Problem::not_found("runtime", id.value);
-  parts.runtimes.touch(id);
-  return id;
-}
-
 Outcome<net::HttpReply> reply(unsigned status, Outcome<Json> const& invocation) {
   if (!invocation) return invocation.error();
   return json_reply(status, *invocation);
 }
 
 awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   auto request = read_invocation(call.body);
   if (!request) co_return request.error();
@@ -31,13 +24,13 @@ awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
 }
 
 awaitable<Outcome<net::HttpReply>> cancel(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   co_return reply(200, parts.drivers.invocations.cancel(*id, call.parameters.at("invocationId")));
 }
 
 awaitable<Outcome<net::HttpReply>> wait(Parts& parts, Call const& call) {
-  auto const id = find_runtime(parts, call);
+  auto const id = touch_runtime(parts, call);
   if (!id) co_return id.error();
   auto const limit = read_wait(call.body);
   if (!limit) co_return limit.error();

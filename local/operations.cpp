@@ -31,6 +31,13 @@ Outcome<Run> find_run(Parts& parts, Call const& call) {
   return std::move(*run);
 }
 
+Outcome<RuntimeId> touch_runtime(Parts& parts, Call const& call) {
+  RuntimeId id{call.parameters.at("runtimeId")};
+  if (!parts.store.runtime(id)) return Problem::not_found("runtime", id.value);
+  parts.runtimes.touch(id);
+  return id;
+}
+
 Outcome<RuntimeFilter> read_runtime_filter(Parts& parts, Call const& call) {
   RuntimeFilter filter;
   filter.subaccount = call.caller.subaccount;

@@ -111,6 +111,9 @@ struct Operation {
 /// The run that the path names. Who asks about a run uses its runtime, for the idle limit.
 [[nodiscard]] Outcome<Run> find_run(Parts& parts, Call const& call);
 
+/// The runtime of the path, which somebody uses; 404 runtime.not_found.
+[[nodiscard]] Outcome<RuntimeId> touch_runtime(Parts& parts, Call const& call);
+
 /// A file that is the caller's.
 [[nodiscard]] std::optional<StoredFile> callers_file(Parts& parts, Call const& call,
                                                      std::string const& id);

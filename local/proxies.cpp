@@ -129,8 +129,6 @@ std::optional<Problem> Proxies::merge(std::string_view id, Json const& given, Js
 SavedProxy Proxies::read(Document const& proxy) const {
   auto const body = Json::parse(proxy.body);
   SavedProxy saved;
-  saved.id = proxy.id;
-  saved.name = body.at("name");
   saved.protocol = body.at("protocol");
   saved.host = body.at("host");
   saved.port = body.at("port");

@@ -18,8 +18,6 @@ namespace bridge::local {
 
 /// A proxy with all that it takes to use it.
 struct SavedProxy {
-  std::string id;
-  std::string name;
   std::string protocol;  ///< "http" or "socks5"
   std::string host;
   std::uint16_t port = 0;

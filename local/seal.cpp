@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/scope_exit.hpp"
+#include "local/descriptor.hpp"
 #include "local/documents.hpp"
 #include "local/json.hpp"
 #include "local/token.hpp"
@@ -86,24 +87,20 @@ std::optional<std::string> open_sealed(std::string const& key, std::string_view 
   return whole ? decrypt(key, *whole, owner) : std::nullopt;
 }
 
-Error failed(std::string doing) {
-  return {boost::system::error_code(errno, boost::system::generic_category()), std::move(doing)};
-}
-
 /// None when there is no such file.
 Result<std::optional<std::string>> read_key(std::string const& path) {
   int const file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
   if (file < 0 && errno == ENOENT) return std::optional<std::string>();
-  if (file < 0) return failed("open " + path);
+  if (file < 0) return system_error("open " + path);
   auto const close = scope_exit([file] { ::close(file); });
   struct stat found {};
-  if (fstat(file, &found) != 0) return failed("read " + path);
+  if (fstat(file, &found) != 0) return system_error("read " + path);
   if ((found.st_mode & 077) != 0)
     return Error::saying(Errc::refused,
                          fmt::format("{0} is open to others; close it with: chmod 600 {0}", path));
   std::string text(2 * kKeyBytes, '\0');
   auto const got = ::read(file, text.data(), text.size());
-  if (got < 0) return failed("read " + path);
+  if (got < 0) return system_error("read " + path);
   text.resize(static_cast<std::size_t>(got));
   while (text.ends_with('\n')) text.pop_back();
   auto key = from_base64url(text);
@@ -113,31 +110,23 @@ Result<std::optional<std::string>> read_key(std::string const& path) {
   return std::optional(std::move(*key));
 }
 
-bool write_all(int file, std::string_view text) {
-  while (!text.empty()) {
-    auto const sent = ::write(file, text.data(), text.size());
-    if (sent < 0 && errno != EINTR) return false;
-    if (sent > 0) text.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return fsync(file) == 0;
-}
-
 // Whole or not at all, and on the disk before anything is sealed with it.
 Result<void> write_key(std::filesystem::path const& directory, std::string const& key) {
   auto const path = (directory / Seal::kKeyFile).string();
   auto const draft = path + ".new";
   int const file =
       ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (file < 0) return failed("create " + draft);
-  bool const written = fchmod(file, 0600) == 0 && write_all(file, base64url(key) + "\n");
-  auto const error = failed("write " + draft);
+  if (file < 0) return system_error("create " + draft);
+  bool const written =
+      fchmod(file, 0600) == 0 && write_all(file, base64url(key) + "\n") && fsync(file) == 0;
+  auto const error = system_error("write " + draft);
   ::close(file);
   if (!written) return error;
-  if (std::rename(draft.c_str(), path.c_str()) != 0) return failed("create " + path);
+  if (std::rename(draft.c_str(), path.c_str()) != 0) return system_error("create " + path);
   int const place = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (place < 0) return failed("open " + directory.string());
+  if (place < 0) return system_error("open " + directory.string());
   bool const kept = fsync(place) == 0;
-  auto const unkept = failed("write " + directory.string());
+  auto const unkept = system_error("write " + directory.string());
   ::close(place);
   if (!kept) return unkept;
   return {};
