@@ -112,10 +112,10 @@ TEST_CASE("invocations: text is extracted without a model") {
   with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
     auto const ended = co_await jobs.done(R"({"action":"extract"})");
     CHECK(ended.at("output") == json{{"pageText", "Hello"}});
-    page.asks["text"] = nullptr;
     page.asks["text"]["cut"] = true;
     auto const part = co_await jobs.done(R"({"action":"extract"})");
     CHECK(part.at("output") == json{{"pageText", "Hello"}, {"truncated", true}});
+    page.asks["text"] = nullptr;
     auto const none = co_await jobs.done(R"({"action":"extract","selector":"#none"})");
     CHECK(none.at("status") == "failed");
     CHECK(none.at("error").at("details").at("reason") == "element_not_found");
@@ -378,14 +378,28 @@ TEST_CASE("invocations: the same Idempotency-Key makes one") {
 }
 
 TEST_CASE("invocations: they go with their runtime") {
-  with_jobs([](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
-    auto const id = co_await jobs.create(kClick);
-    co_await jobs.wait(id);
+  TemporaryDirectory const directory;
+  local::BackendOptions options;
+  options.state = directory.path();
+  std::size_t kept = 0;
+  auto const count = [&] {
+    auto const store = local::Store::open(directory.path()).value();
+    kept = local::Documents(store->database(), "invocation").all().size();
+  };
+  std::string runtime;
+  with_jobs(options, [&](Scene& scene, Jobs& jobs, FakePage&) -> awaitable<void> {
+    co_await jobs.done(kClick);
     co_await scene.api.stop(jobs.runtime);
-    co_await scene.api.send("DELETE", "/v1/runtimes/" + jobs.runtime);
-    auto const gone = co_await scene.api.send("GET", "/v1/runs/" + jobs.run + "/invocations/" + id);
-    CHECK(gone.status == 404);
+    runtime = jobs.runtime;
   });
+  count();
+  CHECK(kept == 1);
+  with_fake(options, [&](Scene& scene) -> awaitable<void> {
+    auto const gone = co_await scene.api.send("DELETE", "/v1/runtimes/" + runtime);
+    CHECK(gone.status == 200);
+  });
+  count();
+  CHECK(kept == 0);
 }
 
 TEST_CASE("invocations: what is kept for an Idempotency-Key does not hold the request") {

@@ -315,28 +315,52 @@ TEST_CASE(
   });
 }
 
-TEST_CASE("tools: a subaccount sees those of its own spaces, and a space takes its own along") {
+TEST_CASE("tools: a subaccount sees those of its own spaces") {
   with_script([](Api& api, HttpScript& hook) -> awaitable<void> {
     auto body = webhook(hook);
     auto const ours = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
     auto const sub =
         co_await api.get("Subaccount", "POST", "/v1/subaccounts", R"({"name":"s"})", 201);
-    auto const headers = api.headers;
     api.headers.emplace_back("BCTRL-Subaccount-Id", id_of(sub));
     auto const hidden = co_await api.send("GET", "/v1/tools/" + id_of(ours));
     CHECK(hidden.status == 404);
     auto const all = co_await api.get("ToolListResponse", "GET", "/v1/tools");
     CHECK(names_of(all) == "files vault captcha human_action ");
-    auto const space = co_await api.get("Space", "POST", "/v1/spaces", R"({"name":"s"})", 201);
-    auto theirs = webhook(hook, R"(,"spaceId":")" + id_of(space) + "\"");
-    auto const made = co_await api.get("Tool", "POST", "/v1/tools", theirs, 201);
-    co_await api.get("ToolTestResponse", "POST", "/v1/tools/" + id_of(made) + "/test",
-                     R"({"record":false})");
-    co_await api.get("SpaceDeleteResponse", "DELETE", "/v1/spaces/" + id_of(space));
-    api.headers = headers;
-    auto const gone = co_await api.send("GET", "/v1/tools/" + id_of(made));
-    CHECK(gone.status == 404);
   });
+}
+
+TEST_CASE("tools: a space takes its own along, with their sets and calls") {
+  test::TemporaryDirectory const directory;
+  BackendOptions options;
+  options.state = directory.path();
+  std::string space;
+  auto const kept = [&] {
+    auto const store = Store::open(directory.path()).value();
+    DocumentFilter inside;
+    inside.scope = space;
+    std::string counts;
+    for (auto const* const kind : {"tool", "toolset", "tool_call"})
+      counts += std::to_string(Documents(store->database(), kind).all(inside).size()) + " ";
+    return counts;
+  };
+  test::with_fake(options, [&](test::Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    HttpScript hook(scene.loop);
+    hook.json(200, "{}");
+    auto const made = co_await api.get("Space", "POST", "/v1/spaces", R"({"name":"s"})", 201);
+    space = id_of(made);
+    auto const in_space = R"(,"spaceId":")" + space + "\"";
+    auto body = webhook(hook, in_space);
+    auto const tool = co_await api.get("Tool", "POST", "/v1/tools", body, 201);
+    co_await api.get("Toolset", "POST", "/v1/toolsets", R"({"name":"t")" + in_space + "}", 201);
+    co_await api.get("ToolTestResponse", "POST", "/v1/tools/" + id_of(tool) + "/test");
+    co_await hook.stop();
+  });
+  CHECK(kept() == "1 1 1 ");
+  test::with_fake(options, [&](test::Scene& scene) -> awaitable<void> {
+    co_await scene.api.get("SpaceDeleteResponse", "DELETE", "/v1/spaces/" + space);
+  });
+  CHECK(kept() == "0 0 0 ");
 }
 
 }  // namespace bridge::local
