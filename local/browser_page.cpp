@@ -51,7 +51,7 @@ awaitable<Result<void>> BrowserPage::open(Runtimes& runtimes, RuntimeId runtime,
   co_return Result<void>{};
 }
 
-bool BrowserPage::wants(std::string_view method) {
+bool BrowserPage::wants(std::string_view method, std::size_t) {
   return method == kDialog;
 }
 

@@ -57,7 +57,7 @@ class BrowserPage final : private CdpListener {
   awaitable<Result<Json>> ask(Frame frame, std::string function, Json arguments);
 
  private:
-  [[nodiscard]] bool wants(std::string_view method) override;
+  [[nodiscard]] bool wants(std::string_view method, std::size_t bytes) override;
   void on_event(CdpEvent const& event) override;
   awaitable<Result<std::string>> choose(Runtimes& runtimes, RuntimeId runtime, PageChoice choice);
   awaitable<Result<Frame>> world_elsewhere(std::string frame);
