@@ -9,8 +9,8 @@
 #include "local/crx.hpp"
 #include "local/descriptor.hpp"
 #include "local/json.hpp"
-#include "local/token.hpp"
 #include "local/unzip.hpp"
+#include "net/base64.hpp"
 
 namespace bridge::local {
 namespace {
@@ -118,7 +118,7 @@ Result<ExtensionManifest> unpack_extension(std::string_view package,
     return broken("its manifest has no proper name");
   // Unpacked, it keeps the id that its key gives it, which other programs know it by.
   if (!key.empty() && !manifest.contains("key")) {
-    manifest["key"] = base64(key);
+    manifest["key"] = net::base64(key);
     auto const wrote = write_manifest(into / "manifest.json", manifest);
     if (!wrote) return wrote.error();
   }

@@ -4,7 +4,7 @@
 #include <cctype>
 #include <initializer_list>
 
-#include "local/token.hpp"
+#include "net/base64.hpp"
 
 namespace bridge::local {
 namespace {
@@ -48,7 +48,7 @@ std::string with_login(std::string_view head, RuntimePlan::Proxy const& proxy) {
     made += "Connection: close\r\n";
   }
   made += "Proxy-Authorization: Basic ";
-  made += base64(proxy.username + ':' + proxy.password);
+  made += net::base64(proxy.username + ':' + proxy.password);
   return made + "\r\n\r\n";
 }
 

@@ -2,7 +2,6 @@
 
 #include <sys/random.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -41,14 +40,6 @@ std::string base64url(std::string_view bytes) {
     for (bits += 8; bits >= 6; bits -= 6) text += kAlphabet[held >> (bits - 6) & 63];
   }
   if (bits > 0) text += kAlphabet[held << (6 - bits) & 63];
-  return text;
-}
-
-std::string base64(std::string_view bytes) {
-  auto text = base64url(bytes);
-  std::replace(text.begin(), text.end(), '-', '+');
-  std::replace(text.begin(), text.end(), '_', '/');
-  text.append((4 - text.size() % 4) % 4, '=');
   return text;
 }
 

@@ -14,8 +14,6 @@ namespace bridge::local {
 
 /// RFC 4648 section 5, without padding.
 [[nodiscard]] std::string base64url(std::string_view bytes);
-/// The same in the older alphabet and with padding (section 4), as headers have it.
-[[nodiscard]] std::string base64(std::string_view bytes);
 /// None when `text` is not what base64url() makes.
 [[nodiscard]] std::optional<std::string> from_base64url(std::string_view text);
 
