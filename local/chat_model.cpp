@@ -13,6 +13,12 @@ Error unusable(std::string words) {
   return Error::saying(Errc::bad_message, std::move(words));
 }
 
+std::int64_t tokens(Json const& answer, char const* name) {
+  Json::json_pointer const at(fmt::format("/usage/{}", name));
+  if (!answer.contains(at) || !answer.at(at).is_number_integer()) return 0;
+  return answer.at(at).get<std::int64_t>();
+}
+
 }  // namespace
 
 ChatModel::ChatModel(net::Loop& loop, net::Reach const& reach, Options options)
@@ -38,20 +44,15 @@ awaitable<Result<std::string>> ChatModel::say(Json messages, Duration limit) {
   if (reply->status != 200)
     co_return Error::saying(Errc::refused,
                             fmt::format("the model's provider answered {}", reply->status));
-  auto const answer = Json::parse(reply->body, nullptr, false);
-  auto const usage = answer.is_object() ? answer.value("usage", Json()) : Json();
-  if (usage.is_object()) {
-    auto const count = [&](char const* name) {
-      auto const given = usage.find(name);
-      return given != usage.end() && given->is_number_integer() ? given->get<std::int64_t>() : 0;
-    };
-    input_tokens_ += count("prompt_tokens");
-    output_tokens_ += count("completion_tokens");
+  auto const answer = parse_json(reply->body);
+  if (answer) {
+    input_tokens_ += tokens(*answer, "prompt_tokens");
+    output_tokens_ += tokens(*answer, "completion_tokens");
   }
   Json::json_pointer const content("/choices/0/message/content");
-  if (!answer.is_object() || !answer.contains(content) || !answer.at(content).is_string())
+  if (!answer || !answer->contains(content) || !answer->at(content).is_string())
     co_return unusable("the model's provider answered without a message");
-  co_return answer.at(content).get<std::string>();
+  co_return answer->at(content).get<std::string>();
 }
 
 Json object_in(std::string_view reply) {

@@ -30,8 +30,9 @@ Json read_object(std::filesystem::path const& path) {
   if (!file.is_open()) return nullptr;
   auto const text = read_at(file.get(), 0, kTextMax + 1);
   if (!text || text->size() > kTextMax) return nullptr;
-  auto object = Json::parse(*text, nullptr, false, true);
-  return object.is_object() ? object : Json();
+  auto object = parse_json(*text, Comments::taken);
+  if (!object || !object->is_object()) return nullptr;
+  return std::move(*object);
 }
 
 std::string text_member(Json const& object, std::string const& name) {

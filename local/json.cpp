@@ -6,9 +6,18 @@
 namespace bridge::local {
 namespace {
 
-// Looks at brackets outside of strings only: up to the first mistake of the text the parser sees
-// the same ones.
-std::size_t nesting(std::string_view text) {
+// The last character of the comment that begins at `at`. To the parser, a zero ends a line as well.
+std::size_t end_of_comment(std::string_view text, std::size_t at) {
+  using namespace std::string_view_literals;
+  bool const line = text.substr(at).starts_with("//");
+  if (!line && !text.substr(at).starts_with("/*")) return at;  // a mistake
+  auto const end = line ? text.find_first_of("\r\n\0"sv, at) : text.find("*/", at + 2);
+  return end == std::string_view::npos ? text.size() : end + (line ? 0 : 1);
+}
+
+// Looks at brackets outside of strings and comments only: up to the first mistake of the text the
+// parser sees the same ones.
+std::size_t nesting(std::string_view text, Comments comments) {
   std::size_t depth = 0;
   std::size_t deepest = 0;
   bool in_string = false;
@@ -17,6 +26,7 @@ std::size_t nesting(std::string_view text) {
     if (in_string && c == '\\') ++at;
     if (c == '"') in_string = !in_string;
     if (in_string) continue;
+    if (c == '/' && comments == Comments::taken) at = end_of_comment(text, at);
     if (c == '[' || c == '{') deepest = std::max(deepest, ++depth);
     if ((c == ']' || c == '}') && depth > 0) --depth;
   }
@@ -27,7 +37,7 @@ std::size_t nesting(std::string_view text) {
 
 Outcome<Json> parse_object(std::string_view body) {
   if (body.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json::object();
-  if (nesting(body) > kJsonDepthMax)
+  if (nesting(body, Comments::refused) > kJsonDepthMax)
     return Problem(400, "request.invalid", "The body is nested too deeply.");
   auto value = Json::parse(body, nullptr, false);
   if (value.is_discarded()) return Problem(400, "request.invalid", "The body is not JSON.");
@@ -35,9 +45,9 @@ Outcome<Json> parse_object(std::string_view body) {
   return value;
 }
 
-std::optional<Json> parse_json(std::string_view text) {
-  if (nesting(text) > kJsonDepthMax) return std::nullopt;
-  auto value = Json::parse(text, nullptr, false);
+std::optional<Json> parse_json(std::string_view text, Comments comments) {
+  if (nesting(text, comments) > kJsonDepthMax) return std::nullopt;
+  auto value = Json::parse(text, nullptr, false, comments == Comments::taken);
   if (value.is_discarded()) return std::nullopt;
   return value;
 }

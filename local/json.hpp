@@ -18,8 +18,13 @@ inline constexpr std::size_t kJsonDepthMax = 64;
 /// 400 request.invalid for anything else, and for nesting above kJsonDepthMax.
 [[nodiscard]] Outcome<Json> parse_object(std::string_view body);
 
-/// Any JSON; none for what is not, and for nesting above kJsonDepthMax.
-[[nodiscard]] std::optional<Json> parse_json(std::string_view text);
+/// Whether a text may have the comments of JavaScript.
+enum class Comments { refused, taken };
+
+/// Any JSON; none for what is not, and for nesting above kJsonDepthMax. For whatever a stranger has
+/// written: the parser takes any depth, but to copy, write or compare what it made does not.
+[[nodiscard]] std::optional<Json> parse_json(std::string_view text,
+                                             Comments comments = Comments::refused);
 
 /// One line. Text that is not UTF-8 (a percent-decoded id, say) is replaced, never thrown at.
 [[nodiscard]] std::string to_text(Json const& value);

@@ -28,6 +28,7 @@ class ScriptedModel final : public net::HttpHandler {
   std::vector<json> asked;
   std::vector<std::string> keys;
   unsigned status = 200;
+  std::string whole;  ///< sent as it is, when there is any
 
   [[nodiscard]] net::Url url() const {
     return net::parse_url(fmt::format("http://127.0.0.1:{}/v1/chat/completions", server_.port()))
@@ -41,7 +42,7 @@ class ScriptedModel final : public net::HttpHandler {
     auto const line = asked.size() <= lines.size() ? lines[asked.size() - 1] : std::string();
     json const body{{"choices", {{{"message", {{"role", "assistant"}, {"content", line}}}}}},
                     {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 2}}}};
-    auto const text = body.dump();
+    auto const text = whole.empty() ? body.dump() : whole;
     auto reply = net::text_reply(status, text, "application/json");
     [[maybe_unused]] auto const sent = co_await exchange.reply(std::move(reply));
   }
@@ -298,6 +299,14 @@ TEST_CASE(
     auto const end = studio.done(R"({"action":"act","instruction":"x"})", &local::Agent::act);
     CHECK(end.status == "failed");
     CHECK(studio.model.asked.size() == 2);
+  }
+  SUBCASE("JSON without end") {
+    Studio studio;
+    studio.model.whole = R"({"usage":{"prompt_tokens":1,"a":)" + std::string(500'000, '[') +
+                         std::string(500'000, ']') + "}}";
+    auto const end = studio.done(R"({"action":"act","instruction":"x"})", &local::Agent::act);
+    CHECK(end.status == "failed");
+    CHECK(end.message.find("without a message") != std::string::npos);
   }
 }
 

@@ -75,6 +75,18 @@ TEST_CASE("extension package: a manifest is read as Chromium reads it") {
                   "\"version\":\"1.0.65535.7\"}"}}) == "M");
 }
 
+TEST_CASE("extension package: a manifest of endless nesting does not use up the stack") {
+  std::string const members = R"("manifest_version":3,"name":"M","version":"1","a":)";
+  std::string const deep = std::string(500'000, '[') + std::string(500'000, ']');
+  for (std::string const comment : {"", "/* \" */"})
+    CHECK(refusal_of(extension_zip("{" + comment + members + deep + "}")) ==
+          "it has no manifest.json that is a JSON object");
+  CHECK(
+      name_in({{"manifest.json",
+                R"({"manifest_version":3,"name":"__MSG_a__","version":"1","default_locale":"en"})"},
+               {"_locales/en/messages.json", "{\"a\":" + deep + "}"}}) == "__MSG_a__");
+}
+
 TEST_CASE("extension package: what is no extension is refused in words") {
   CHECK(refusal_of("neither") == "it is no CRX file");
   CHECK(refusal_of("PK but nothing else") == "it is no ZIP archive");
