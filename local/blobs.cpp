@@ -13,15 +13,18 @@ namespace {
 
 constexpr std::size_t kCopyPiece = 1 << 20;
 
-Result<void> fill(BlobWriter& writer, int from, std::uint64_t most) {
+/// Calls `each` with what is in a file, piece by piece.
+template <class Each>
+Result<void> read_pieces(Disk const& disk, int file, Each each) {
   for (std::uint64_t at = 0;;) {
-    auto const bytes = read_at(from, at, kCopyPiece);
+    auto const bytes = read_at(file, at, kCopyPiece);
     if (!bytes) return bytes.error();
     if (bytes->empty()) return {};
     at += bytes->size();
-    if (at > most) return Error(Errc::too_large, "copy a file");
-    auto const wrote = writer.write(*bytes);
-    if (!wrote) return wrote;
+    Result<void> const took = each(std::string_view(*bytes));
+    if (!took) return took;
+    if (bytes->size() < kCopyPiece) return {};
+    if (disk.is_stopping()) return Error(Errc::cancelled, "copy a file");
   }
 }
 
@@ -92,7 +95,11 @@ awaitable<Result<Blob>> Blobs::keep(BlobWriter writer) {
 awaitable<Result<Blob>> Blobs::take(Descriptor from, std::uint64_t most) {
   auto writer = begin();
   if (!writer) co_return writer.error();
-  auto work = [&] { return fill(*writer, from.get(), most); };
+  auto const write = [&](std::string_view bytes) -> Result<void> {
+    if (writer->size() + bytes.size() > most) return Error(Errc::too_large, "copy a file");
+    return writer->write(bytes);
+  };
+  auto work = [&] { return read_pieces(disk_, from.get(), write); };
   auto const filled = co_await disk_.run(work);
   if (!filled) co_return filled.error();
   co_return co_await keep(std::move(*writer));
@@ -104,19 +111,16 @@ Result<Descriptor> Blobs::read(std::string const& hash) const {
   return file;
 }
 
+Result<void> Blobs::read_through(std::string const& hash,
+                                 std::function<Result<void>(std::string_view)> const& each) const {
+  auto const file = read(hash);
+  if (!file) return file.error();
+  return read_pieces(disk_, file->get(), each);
+}
+
 awaitable<Result<void>> Blobs::copy(std::string hash, Descriptor const& to) {
-  auto const from = read(hash);
-  if (!from) co_return from.error();
-  auto work = [&]() -> Result<void> {
-    for (std::uint64_t at = 0;;) {
-      auto const bytes = read_at(from->get(), at, kCopyPiece);
-      if (!bytes) return bytes.error();
-      if (bytes->empty()) return {};
-      at += bytes->size();
-      auto const wrote = write_all(to.get(), *bytes);
-      if (!wrote) return wrote;
-    }
-  };
+  auto const write = [&](std::string_view bytes) { return write_all(to.get(), bytes); };
+  auto work = [&] { return read_through(hash, write); };
   co_return co_await disk_.run(work);
 }
 

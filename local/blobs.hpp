@@ -70,10 +70,14 @@ class Blobs {
   [[nodiscard]] Result<BlobWriter> begin();
   /// On the disk when it returns.
   awaitable<Result<Blob>> keep(BlobWriter writer);
-  /// The rest of an open file as a new blob, at most `most` bytes; too_large beyond.
+  /// The rest of an open file as a new blob, at most `most` bytes; too_large beyond, cancelled when
+  /// the disk stops.
   awaitable<Result<Blob>> take(Descriptor from, std::uint64_t most);
 
   [[nodiscard]] Result<Descriptor> read(std::string const& hash) const;
+  /// Hands the bytes of a blob to `each`, piece by piece, until that fails. For the disk's thread.
+  [[nodiscard]] Result<void> read_through(
+      std::string const& hash, std::function<Result<void>(std::string_view)> const& each) const;
   /// Writes a blob into an open file.
   awaitable<Result<void>> copy(std::string hash, Descriptor const& to);
 

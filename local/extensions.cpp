@@ -28,23 +28,34 @@ Problem invalid_package(std::string_view field, std::string message) {
   return problem;
 }
 
-// To the disk, all of it: what is acknowledged survives a crash.
-Result<void> sync_directory(std::filesystem::path const& path) {
-  Descriptor const directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open() || ::syncfs(directory.get()) != 0)
+Result<void> sync(std::filesystem::path const& path) {
+  Descriptor const file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file.is_open() || ::fsync(file.get()) != 0)
     return system_error("write an extension to the disk");
+  return {};
+}
+
+// To the disk, all of it: what is acknowledged survives a crash. Not by syncfs(), which waits for
+// whatever else is being written there.
+Result<void> sync_tree(std::filesystem::path const& root) {
+  std::vector<std::filesystem::path> all{root, root.parent_path()};
+  std::error_code ec;
+  for (std::filesystem::recursive_directory_iterator entry(root, ec), end; !ec && entry != end;
+       entry.increment(ec))
+    all.push_back(entry->path());
+  if (ec) return system_error("write an extension to the disk", ec);
+  for (auto const& path : all)
+    if (auto const synced = sync(path); !synced) return synced;
   return {};
 }
 
 Result<ExtensionManifest> unpack_to(std::string_view package, std::filesystem::path const& path) {
   std::error_code ec;
   std::filesystem::create_directories(path, ec);
-  if (ec)
-    return Error(boost::system::error_code(ec.value(), boost::system::generic_category()),
-                 "create a directory for an extension");
+  if (ec) return system_error("create a directory for an extension", ec);
   auto manifest = unpack_extension(package, path);
   if (!manifest) return manifest;
-  auto const kept = sync_directory(path);
+  auto const kept = sync_tree(path);
   if (!kept) return kept.error();
   return manifest;
 }

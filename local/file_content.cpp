@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/trim.hpp>
-#include <charconv>
 
 #include "base/number.hpp"
 #include "net/url.hpp"
@@ -13,7 +12,7 @@
 namespace bridge::local {
 namespace {
 
-constexpr std::size_t kPiece = 256 * 1024;
+constexpr std::size_t kPiece = 1024 * 1024;
 constexpr auto kWriteLimit = 60s;  // a reader that takes nothing for so long has gone
 
 std::string etag_of(StoredFile const& file) {
@@ -50,10 +49,12 @@ RangeAnswer asked_range(net::HttpRequest const& request, StoredFile const& file)
   return read_range_header(request.header("range"), static_cast<std::uint64_t>(file.size));
 }
 
-awaitable<void> send_bytes(net::HttpExchange& exchange, Descriptor bytes, ByteRange range) {
+awaitable<void> send_bytes(Disk& disk, net::HttpExchange& exchange, Descriptor bytes,
+                           ByteRange range) {
   for (auto at = range.first; at <= range.last;) {
     auto const most = std::min<std::uint64_t>(kPiece, range.last - at + 1);
-    auto const piece = read_at(bytes.get(), at, static_cast<std::size_t>(most));
+    auto read = [&] { return read_at(bytes.get(), at, static_cast<std::size_t>(most)); };
+    auto const piece = co_await disk.run(read);
     if (!piece || piece->empty()) co_return;  // cut off, which is what it is
     auto const sent = co_await exchange.write(*piece);
     if (!sent) co_return;
@@ -134,7 +135,7 @@ awaitable<Outcome<net::HttpReply>> send_content(Files& files, Call const& call, 
     co_return answered();
   }
   ByteRange const all{0, size - 1};
-  co_await send_bytes(exchange, std::move(*bytes), range.part.value_or(all));
+  co_await send_bytes(files.disk(), exchange, std::move(*bytes), range.part.value_or(all));
   co_return answered();
 }
 

@@ -10,7 +10,6 @@
 namespace bridge::local {
 namespace {
 
-constexpr std::size_t kPiece = 1 << 20;
 constexpr std::string_view kExport = "export";
 
 /// What goes into an archive, held until it is there.
@@ -20,36 +19,21 @@ struct Packed {
   Blob pinned;
 };
 
-/// Calls `each` with a blob's bytes, piece by piece.
-template <class Each>
-Result<void> read_through(Blobs const& blobs, std::string const& hash, Each each) {
-  auto const bytes = blobs.read(hash);
-  if (!bytes) return bytes.error();
-  for (std::uint64_t at = 0;;) {
-    auto const piece = read_at(bytes->get(), at, kPiece);
-    if (!piece) return piece.error();
-    if (piece->empty()) return {};
-    at += piece->size();
-    Result<void> const took = each(*piece);
-    if (!took) return took;
-  }
-}
-
 // Twice through each: the checksum stands in front of the bytes.
 Result<void> pack(Blobs const& blobs, std::vector<Packed> const& files, BlobWriter& into) {
   ZipWriter zip([&into](std::string_view bytes) { return into.write(bytes); });
   for (auto const& [file, name, pinned] : files) {
     std::uint32_t crc = 0;
-    auto const sum = [&crc](std::string const& piece) {
+    auto const sum = [&crc](std::string_view piece) {
       crc = crc32_of(crc, piece);
       return Result<void>{};
     };
-    auto const summed = read_through(blobs, file.hash, sum);
+    auto const summed = blobs.read_through(file.hash, sum);
     if (!summed) return summed;
     auto const begun = zip.begin(name, pinned.size(), crc, file.created_at);
     if (!begun) return begun;
-    auto const copy = [&zip](std::string const& piece) { return zip.write(piece); };
-    auto const copied = read_through(blobs, file.hash, copy);
+    auto const copy = [&zip](std::string_view piece) { return zip.write(piece); };
+    auto const copied = blobs.read_through(file.hash, copy);
     if (!copied) return copied;
   }
   return zip.finish();

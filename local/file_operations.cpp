@@ -11,8 +11,6 @@
 namespace bridge::local {
 namespace {
 
-constexpr std::int64_t kFoldersMax = 1000;
-
 Outcome<StoredFile> find_file(Parts& parts, Call const& call) {
   auto const& id = call.parameters.at("fileId");
   auto file = callers_file(parts, call, id);
@@ -67,7 +65,7 @@ awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const prefix = filter->prefix.value_or("");
   auto folders = Json::array();
   if (with_folders)
-    for (auto const& folder : parts.files.rows().folders(*filter, kFoldersMax))
+    for (auto const& folder : parts.files.rows().folders(*filter))
       folders.push_back(folder_view(folder, prefix));
   filter->direct = with_folders;
   auto const slice = parts.files.rows().list(*filter, *range);

@@ -118,14 +118,13 @@ Slice<StoredFile> FileStore::list(FileFilter const& filter, Range range) {
   return read_slice(statement, range.limit, read_file);
 }
 
-std::vector<StoredFolder> FileStore::folders(FileFilter const& filter, std::int64_t most) {
+std::vector<StoredFolder> FileStore::folders(FileFilter const& filter) {
   auto statement = database_.statement(
       "SELECT substr(rest, 1, instr(rest, '/') - 1) AS folder, count(*), sum(size), "
       "max(created_at) FROM (SELECT " BEHIND_PREFIX
       " AS rest, size, created_at FROM files WHERE " FILE_CONDITIONS
-      ") WHERE instr(rest, '/') > 0 GROUP BY folder ORDER BY folder LIMIT ?11");
+      ") WHERE instr(rest, '/') > 0 GROUP BY folder ORDER BY folder");
   bind_filter(statement, filter);
-  statement.bind(most);
   std::vector<StoredFolder> folders;
   while (statement.next()) folders.push_back(read_folder(statement));
   return folders;

@@ -68,8 +68,8 @@ class FileStore {
   [[nodiscard]] std::optional<StoredFile> find(std::string_view id);
   [[nodiscard]] bool has_path(SpaceId const& space, std::string_view path);
   [[nodiscard]] Slice<StoredFile> list(FileFilter const& filter, Range range);  // newest first
-  /// By path, at most `most`.
-  [[nodiscard]] std::vector<StoredFolder> folders(FileFilter const& filter, std::int64_t most);
+  /// By path, all there are: a list of files has pages, its folders have none.
+  [[nodiscard]] std::vector<StoredFolder> folders(FileFilter const& filter);
   struct Totals {
     std::int64_t files = 0;
     std::int64_t bytes = 0;
@@ -78,6 +78,7 @@ class FileStore {
 
   /// Whether any file has this blob.
   [[nodiscard]] bool uses(std::string_view hash);
+  /// The blobs of all files, or of those in one space.
   [[nodiscard]] std::set<std::string> hashes(std::optional<std::string> const& space);
 
  private:

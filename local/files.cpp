@@ -82,14 +82,12 @@ void Files::remove(StoredFile const& file) {
   if (!rows_.uses(file.hash)) blobs_->remove(file.hash);
 }
 
-void Files::remove_all_of(SpaceId const& space) {
-  FileFilter inside;
-  inside.space = space.value;
-  for (;;) {
-    auto const files = rows_.list(inside, Range{}).rows;
-    if (files.empty()) return;
-    for (auto const& file : files) remove(file);
-  }
+// All rows go in one step. The bytes of a space may be those of a file elsewhere.
+void Files::remove_space(SpaceId const& space) {
+  auto const had = rows_.hashes(space.value);
+  store_.remove(space);
+  for (auto const& hash : had)
+    if (!rows_.uses(hash)) blobs_->remove(hash);
 }
 
 awaitable<Outcome<StoredFile>> Files::collect(Runtime runtime, std::string runtime_path,
@@ -153,6 +151,8 @@ Json Files::view(StoredFile const& file) const {
 Problem Files::unavailable(Error const& error) const {
   if (error.is(Errc::too_large))
     return Problem(413, "request.too_large", "The file is larger than files may be here.");
+  if (error.is(Errc::cancelled))
+    return Problem(503, "storage.unavailable", "The local backend is stopping.");
   log_.error("{}", error.text());
   return Problem(503, "storage.unavailable", "The local backend cannot keep the file.",
                  "See the backend's log; is the disk full?");

@@ -35,8 +35,8 @@ class Files {
   /// is free; 409 storage_file.path_exists when its own is taken, 404 when its space has gone.
   [[nodiscard]] Outcome<StoredFile> add(StoredFile file, Blob const& blob);
   void remove(StoredFile const& file);
-  /// Before the space itself goes.
-  void remove_all_of(SpaceId const& space);
+  /// The space itself, and with it all files in it.
+  void remove_space(SpaceId const& space);
 
   /// Makes a file of what lies at `runtime_path` in the runtime's workspace. `file` as for add();
   /// its space, runtime, run and name are filled in where it has none.
@@ -54,7 +54,7 @@ class Files {
   [[nodiscard]] Json view(StoredFile const& file) const;
   /// 409 storage_file.path_exists.
   [[nodiscard]] static Problem path_exists(std::string_view path);
-  /// 503 storage.unavailable; the log says why.
+  /// 413 for what is too large, else 503 storage.unavailable; the log says why.
   [[nodiscard]] Problem unavailable(Error const& error) const;
 
  private:

@@ -71,9 +71,8 @@ awaitable<Outcome<net::HttpReply>> remove(Parts& parts, Call const& call) {
       if (auto const removed = parts.runtimes.remove(runtime.id); !removed)
         co_return removed.error();
   }
-  parts.files.remove_all_of(space->id);
   parts.tools.forget(space->id);
-  parts.store.remove(space->id);
+  parts.files.remove_space(space->id);
   parts.recordings.sweep();
   co_return json_reply(200, Json{{"id", space->id.value}, {"deleted", true}});
 }

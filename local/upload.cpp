@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kFieldsMax = 1024 * 1024;  // all of them together
 constexpr std::size_t kTypeMax = 255;
+constexpr std::size_t kHeldMax = 1024 * 1024;  // of a file, before it is written
 
 // "text/html; charset=utf-8" and the like: it is shown again and must not break a header.
 bool is_content_type(std::string_view text) {
@@ -22,7 +23,7 @@ bool is_content_type(std::string_view text) {
          slash + 1 < text.size();
 }
 
-/// Sorts a form's parts: the file to the disk, the rest into memory.
+/// Sorts a form's parts: the file to the disk, by write() from time to time, the rest into memory.
 class Receiver final : public PartReceiver {
  public:
   explicit Receiver(Files& files) : files_(files) {}
@@ -44,8 +45,8 @@ class Receiver final : public PartReceiver {
   }
   Result<void> take(std::string_view bytes) override {
     if (in_file_) {
-      auto const wrote = bytes_->write(bytes);
-      return wrote ? wrote : refuse(files_.unavailable(wrote.error()));
+      held_ += bytes;
+      return {};
     }
     kept_ += bytes.size();
     if (kept_ > kFieldsMax) return Error(Errc::too_large, "the fields");
@@ -57,6 +58,18 @@ class Receiver final : public PartReceiver {
     return refuse(Problem(400, "request.invalid", "A field of the form is not UTF-8."));
   }
 
+  /// Whether enough is held that it should be written.
+  [[nodiscard]] bool is_full() const { return held_.size() >= kHeldMax; }
+  /// To the disk with what is held of the file.
+  awaitable<Outcome<void>> write() {
+    if (held_.empty()) co_return Outcome<void>();
+    auto work = [this] { return bytes_->write(held_); };
+    auto const wrote = co_await files_.disk().run(work);
+    if (!wrote) co_return files_.unavailable(wrote.error());
+    held_.clear();
+    co_return Outcome<void>();
+  }
+  /// When all is written.
   [[nodiscard]] Outcome<Upload> done() {
     if (!bytes_) return Problem::invalid("file", "file is missing.");
     Upload upload{std::move(*bytes_), std::move(filename_), std::move(content_type_),
@@ -74,6 +87,7 @@ class Receiver final : public PartReceiver {
 
   Files& files_;
   std::optional<BlobWriter> bytes_;
+  std::string held_;  // of the file, not written yet
   std::string filename_;
   std::string content_type_;
   std::map<std::string, std::string> fields_;
@@ -119,7 +133,12 @@ awaitable<Outcome<Upload>> read_upload(Files& files, Call const& call) {
     if (!piece) co_return broken_off(call.exchange, piece.error());
     auto const read = *piece ? form.feed(**piece) : form.finish();
     if (!read) co_return problem_of(receiver, read.error());
-    if (!*piece) co_return receiver.done();
+    bool const last = !piece->has_value();
+    if (last || receiver.is_full()) {
+      auto const wrote = co_await receiver.write();
+      if (!wrote) co_return wrote.error();
+    }
+    if (last) co_return receiver.done();
   }
 }
 

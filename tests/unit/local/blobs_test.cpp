@@ -107,6 +107,50 @@ TEST_CASE("blobs: bytes come from and go to other files") {
   CHECK(bench.files() == 1);
 }
 
+TEST_CASE("blobs: a long copy ends when the disk stops, a short one is finished") {
+  Bench bench;
+  auto const put = [&](std::string const& name, std::size_t size) {
+    std::ofstream(bench.home.path() / name) << std::string(size, 'x');
+    return Descriptor(::open((bench.home.path() / name).c_str(), O_RDONLY));
+  };
+  bench.run([&]() -> awaitable<void> {
+    auto first = put("first", 3 << 20);
+    auto const kept = co_await bench.blobs->take(std::move(first), 4 << 20);
+    REQUIRE(kept.has_value());
+    bench.disk.stop();
+    auto again = put("again", 3 << 20);
+    auto const taken = co_await bench.blobs->take(std::move(again), 4 << 20);
+    REQUIRE_FALSE(taken.has_value());
+    CHECK(taken.error().is(Errc::cancelled));
+    auto const path = bench.home.path() / "to";
+    Descriptor const to(::open(path.c_str(), O_RDWR | O_CREAT, 0600));
+    auto const copied = co_await bench.blobs->copy(kept->hash(), to);
+    REQUIRE_FALSE(copied.has_value());
+    CHECK(copied.error().is(Errc::cancelled));
+    auto small = put("small", 3);
+    auto const short_one = co_await bench.blobs->take(std::move(small), 3);
+    CHECK(short_one.has_value());
+  });
+  CHECK(bench.files() == 2);
+}
+
+TEST_CASE("disk: what its work throws, the caller gets") {
+  Bench bench;
+  bench.run([&]() -> awaitable<void> {
+    auto work = []() -> int { throw std::bad_alloc(); };
+    bool thrown = false;
+    try {
+      [[maybe_unused]] auto const none = co_await bench.disk.run(work);
+    } catch (std::bad_alloc const&) {
+      thrown = true;
+    }
+    CHECK(thrown);
+    auto next = [] { return 7; };
+    auto const seven = co_await bench.disk.run(next);
+    CHECK(seven == 7);
+  });
+}
+
 TEST_CASE("blobs: after a kill what was kept is there, and what was not is swept away") {
   test::TemporaryDirectory home;
   auto const child = ::fork();

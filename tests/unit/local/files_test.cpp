@@ -116,14 +116,24 @@ TEST_CASE("files: a space that has gone gets no file, and its files go with it")
     file.name = "a";
     file.source = "upload";
     REQUIRE(bench.files->add(file, *kept).has_value());
-    bench.files->remove_all_of(space.id);
+    auto const shared = co_await bench.add("everybody's", "b");
+    file.name = "b";
+    file.path.clear();
+    {
+      auto same = bench.files->blobs().begin().value();
+      REQUIRE(same.write("everybody's").has_value());
+      auto const blob = co_await bench.files->blobs().keep(std::move(same));
+      REQUIRE(bench.files->add(file, *blob).has_value());
+    }
+    bench.files->remove_space(space.id);
     CHECK_FALSE(bench.files->rows().has_path(space.id, "a"));
-    bench.store->remove(space.id);
+    CHECK_FALSE(bench.store->space(space.id));
+    CHECK(bench.files->blobs().read(shared->hash).has_value());
     auto const late = bench.files->add(file, *kept);
     REQUIRE_FALSE(late.has_value());
     CHECK(late.error().code == "space.not_found");
   });
-  CHECK(bench.blobs() == 0);
+  CHECK(bench.blobs() == 1);
 }
 
 TEST_CASE("files: what a runtime has made is collected, with where it is from") {
