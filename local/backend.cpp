@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/uuid.hpp"
 #include "local/drivers.hpp"
@@ -89,6 +91,16 @@ Problem not_callers(Call const& call) {
 }  // namespace
 
 Result<std::unique_ptr<Backend>> Backend::open(net::Loop& loop, BackendOptions options) {
+  auto const state = options.state ? options.state->string() : std::string("memory");
+  try {
+    return try_open(loop, std::move(options));
+  } catch (StoreFailure const& failure) {
+    return Error{boost::system::errc::make_error_code(boost::system::errc::io_error),
+                 fmt::format("read the state in {} ({})", state, failure.what())};
+  }
+}
+
+Result<std::unique_ptr<Backend>> Backend::try_open(net::Loop& loop, BackendOptions options) {
   auto program = find_chromium(options.chromium);
   if (!program) return program.error();
   options.chromium = std::move(*program);
@@ -173,6 +185,7 @@ awaitable<Result<void>> Backend::start() {
 
 awaitable<void> Backend::stop() {
   server_.stop_accepting();
+  files_->disk().stop();
   co_await viewers_.stop();
   co_await drivers_->stop();
   co_await runtimes_.stop_all();
@@ -198,13 +211,23 @@ net::HttpReply Backend::reject(unsigned status, std::string_view why) {
 // An upload is read by its operation, as it comes; everything else is small.
 net::BodyPlan Backend::plan_body(net::HttpRequest const& head) {
   net::BodyPlan plan;
-  auto const routed = routes_.find(head.method, split_target(head.target).first);
-  auto const* const found = std::get_if<Routes::Found>(&routed);
-  if (found == nullptr) return plan;
-  auto const* const described = contract_.find(operations_.at(found->index).route.operation);
-  plan.in_pieces = described != nullptr && described->multipart;
-  if (plan.in_pieces) plan.most = options_.upload_max;
+  auto const routed = find(head);
+  plan.in_pieces = routed.described != nullptr && routed.described->multipart;
+  if (plan.in_pieces)
+    plan.most =
+        std::min(options_.upload_max, routed.operation->upload_max.value_or(options_.upload_max));
   return plan;
+}
+
+Backend::Routed Backend::find(net::HttpRequest const& request) const {
+  Routed routed;
+  std::tie(routed.path, routed.query) = split_target(request.target);
+  routed.answer = routes_.find(request.method, routed.path);
+  auto const* const found = std::get_if<Routes::Found>(&routed.answer);
+  if (found == nullptr) return routed;
+  routed.operation = &operations_.at(found->index);
+  routed.described = contract_.find(routed.operation->route.operation);
+  return routed;
 }
 
 awaitable<void> Backend::handle(net::HttpExchange& exchange) {
@@ -231,29 +254,8 @@ awaitable<void> Backend::handle(net::HttpExchange& exchange) {
 
 awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpExchange& exchange,
                                                    std::string const& request_id) {
-  auto const& request = exchange.request();
-  auto const [path, query] = split_target(request.target);
-  auto routed = routes_.find(request.method, path);
-  auto* const found = std::get_if<Routes::Found>(&routed);
-  bool const open = found != nullptr && operations_.at(found->index).open;
-  auto const caller = open ? Outcome<Caller>(Caller{}) : accounts_.identify(request, now());
-  if (!caller) co_return caller.error();
-  if (std::holds_alternative<Routes::Unknown>(routed)) co_return unknown_path();
-  if (auto* const wrong = std::get_if<Routes::WrongMethod>(&routed))
-    co_return Problem::wrong_method(std::move(wrong->allow));
-  auto const& operation = operations_.at(found->index);
-  auto const* const described = contract_.find(operation.route.operation);
-  auto const body = read_body(described, request);
-  if (!body) co_return body.error();
-  Call const call{request,   std::move(found->parameters), Query(query), *body, *caller, exchange,
-                  request_id};
-  if (described != nullptr)
-    if (auto problem = contract_.check_query(*described, call.query)) co_return std::move(*problem);
   try {
-    if (!is_callers(parts_, call)) co_return not_callers(call);
-    auto const spared = co_await suffer_fault(operation, call);
-    if (!spared) co_return spared.error();
-    co_return co_await perform(operation, call);
+    co_return co_await try_answer(exchange, request_id);
   } catch (StoreFailure const& failure) {
     log_.error("the store failed: {}", failure.what());
   }
@@ -261,11 +263,35 @@ awaitable<Outcome<net::HttpReply>> Backend::answer(net::HttpExchange& exchange,
                     "See the backend's log; is the disk full?");
 }
 
-awaitable<Outcome<void>> Backend::suffer_fault(Operation const& operation, Call const& call) {
-  auto const path = split_target(call.request.target).first;
-  if (path.starts_with("/_local/")) co_return Outcome<void>();
-  auto const fault = faults_.take_call(
-      {operation.route.operation, call.request.method, path, call.parameters.at("runtimeId")});
+awaitable<Outcome<net::HttpReply>> Backend::try_answer(net::HttpExchange& exchange,
+                                                       std::string const& request_id) {
+  auto const& request = exchange.request();
+  auto routed = find(request);
+  bool const open = routed.operation != nullptr && routed.operation->open;
+  auto const caller = open ? Outcome<Caller>(Caller{}) : accounts_.identify(request, now());
+  if (!caller) co_return caller.error();
+  if (auto* const wrong = std::get_if<Routes::WrongMethod>(&routed.answer))
+    co_return Problem::wrong_method(std::move(wrong->allow));
+  auto* const found = std::get_if<Routes::Found>(&routed.answer);
+  if (found == nullptr) co_return unknown_path();
+  auto const body = read_body(routed.described, request);
+  if (!body) co_return body.error();
+  Call const call{
+      request,   std::move(found->parameters), Query(routed.query), *body, *caller, exchange,
+      request_id};
+  if (routed.described != nullptr)
+    if (auto problem = contract_.check_query(*routed.described, call.query))
+      co_return std::move(*problem);
+  if (!is_callers(parts_, call)) co_return not_callers(call);
+  auto const spared = co_await suffer_fault(routed, call);
+  if (!spared) co_return spared.error();
+  co_return co_await perform(routed, call);
+}
+
+awaitable<Outcome<void>> Backend::suffer_fault(Routed const& routed, Call const& call) {
+  if (routed.path.starts_with("/_local/")) co_return Outcome<void>();
+  auto const fault = faults_.take_call({routed.operation->route.operation, call.request.method,
+                                        routed.path, call.parameters.at("runtimeId")});
   if (!fault) co_return Outcome<void>();
   co_await net::sleep_for(fault->delay);
   if (fault->status) co_return problem_of(*fault);
@@ -282,15 +308,13 @@ Outcome<Json> Backend::read_body(Contract::Operation const* described,
   return body;
 }
 
-awaitable<Outcome<net::HttpReply>> Backend::perform(Operation const& operation, Call const& call) {
-  auto const* const described = contract_.find(operation.route.operation);
-  bool const idempotent = described != nullptr && described->idempotent;
-  if (!idempotent || !call.request.has("idempotency-key"))
-    co_return co_await operation.handler(parts_, call);
+awaitable<Outcome<net::HttpReply>> Backend::perform(Routed const& routed, Call const& call) {
+  auto const handler = routed.operation->handler;
+  bool const idempotent = routed.described != nullptr && routed.described->idempotent;
+  if (!idempotent || !call.request.has("idempotency-key")) co_return co_await handler(parts_, call);
   std::string key(call.request.header("idempotency-key"));
   auto request = fingerprint(call);
-  co_return co_await idempotency_.once(std::move(key), std::move(request),
-                                       operation.handler(parts_, call));
+  co_return co_await idempotency_.once(std::move(key), std::move(request), handler(parts_, call));
 }
 
 }  // namespace bridge::local

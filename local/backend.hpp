@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.hpp"
@@ -49,7 +50,8 @@ struct BackendOptions {
 };
 
 /// The embedded local backend: the BCTRL API on loopback over Chromium processes of this machine.
-/// Nothing leaves it.
+/// It asks other hosts only where it is told to: webhooks, model providers, an extension's package,
+/// the trial of a proxy. BCTRL is never one of them.
 ///
 ///   auto backend = Backend::open(loop, options);
 ///   auto started = co_await (*backend)->start();
@@ -85,14 +87,30 @@ class Backend final : public net::HttpHandler {
   Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store> store,
           std::unique_ptr<Seal> seal, std::unique_ptr<TemporaryDir> temporary,
           std::unique_ptr<Files> files, std::filesystem::path const& home);
+  /// As open(), and the store may fail.
+  [[nodiscard]] static Result<std::unique_ptr<Backend>> try_open(net::Loop& loop,
+                                                                 BackendOptions options);
+  /// Where a request leads: what its path, the routes and the contract say of it.
+  struct Routed {
+    std::string_view path;
+    std::string_view query;
+    Routes::Answer answer;
+    Operation const* operation = nullptr;            ///< when there is one
+    Contract::Operation const* described = nullptr;  ///< when it is one of the contract
+  };
+  /// Looks into the request's target, which must outlive the answer.
+  [[nodiscard]] Routed find(net::HttpRequest const& request) const;
   awaitable<Outcome<net::HttpReply>> answer(net::HttpExchange& exchange,
                                             std::string const& request_id);
+  /// The same, and the store may fail.
+  awaitable<Outcome<net::HttpReply>> try_answer(net::HttpExchange& exchange,
+                                                std::string const& request_id);
   /// The body as the contract demands it of this operation, which may be none of its own.
   [[nodiscard]] Outcome<Json> read_body(Contract::Operation const* described,
                                         net::HttpRequest const& request) const;
   /// What was asked to go wrong with this call, if anything.
-  awaitable<Outcome<void>> suffer_fault(Operation const& operation, Call const& call);
-  awaitable<Outcome<net::HttpReply>> perform(Operation const& operation, Call const& call);
+  awaitable<Outcome<void>> suffer_fault(Routed const& routed, Call const& call);
+  awaitable<Outcome<net::HttpReply>> perform(Routed const& routed, Call const& call);
 
   net::Loop& loop_;
   BackendOptions options_;

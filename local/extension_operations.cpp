@@ -11,6 +11,7 @@ namespace bridge::local {
 namespace {
 
 constexpr std::size_t kNameCharacters = 255;
+constexpr std::uint64_t kFormMax = 1024 * 1024;  // what an upload has besides its package
 
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
   auto const range = read_range(call.query);
@@ -125,7 +126,10 @@ constexpr std::string_view kOne = "/v1/browser-extensions/{extensionId}";
 
 constexpr std::array kRows{
     Operation{{"browser-extensions.list", "GET", kAll}, list},
-    Operation{{"browser-extensions.upload", "POST", "/v1/browser-extensions/upload"}, upload},
+    Operation{{"browser-extensions.upload", "POST", "/v1/browser-extensions/upload"},
+              upload,
+              false,
+              Extensions::kPackageMax + kFormMax},
     Operation{{"browser-extensions.import", "POST", "/v1/browser-extensions/import"}, import},
     Operation{{"browser-extensions.get", "GET", kOne}, get},
     Operation{{"browser-extensions.update", "PATCH", kOne}, update},

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -77,6 +79,8 @@ struct Operation {
   Route route;
   Handler handler;
   bool open = false;  ///< needs no key
+  /// Of the body of an upload, when it is less than the backend takes of any.
+  std::optional<std::uint64_t> upload_max = std::nullopt;
 };
 
 /// Every operation there is.

@@ -608,6 +608,32 @@ TEST_CASE("backend: a state directory in use is an error that names who uses it"
         fmt::format("{} is in use by process {}", state.path().string(), getpid()));
 }
 
+TEST_CASE("backend: a store that fails is a 503, or an error when it is opened") {
+  TemporaryDirectory const state;
+  BackendOptions options;
+  options.state = state.path();
+  auto const drop = [&](char const* table) {
+    auto const database = local::Database::open((state.path() / "local.db").string()).value();
+    database->execute(table);
+  };
+  with_fake(options, [&](Scene& scene) -> awaitable<void> {
+    drop("DROP TABLE documents");
+    scene.api.headers.emplace_back("Bctrl-Subaccount-Id", "s");
+    auto const failed = co_await scene.api.send("GET", "/v1/spaces");
+    CHECK(failed.status == 503);
+    CHECK(failed.code() == "storage.unavailable");
+  });
+  net::Loop loop;
+  FakeDevtools devtools(loop);
+  FakeBrowser const browser(devtools);
+  options.chromium = browser.program();
+  drop("DROP TABLE files");
+  auto const opened = Backend::open(loop, options);
+  REQUIRE_FALSE(opened.has_value());
+  CHECK(opened.error().text().find("read the state in ") != std::string::npos);
+  run(loop, devtools.stop());
+}
+
 TEST_CASE("backend: a taken port is an error") {
   net::Loop loop;
   FakeDevtools devtools(loop);

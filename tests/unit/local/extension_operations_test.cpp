@@ -120,6 +120,20 @@ TEST_CASE("extensions: what is no package leaves nothing behind") {
   });
 }
 
+TEST_CASE("extensions: an upload larger than packages may be is not read to its end") {
+  with_home([](Scene& scene, fs::path const&) -> awaitable<void> {
+    net::HttpRequest head;
+    head.method = "POST";
+    head.target = kUpload;
+    auto const plan = scene.backend.plan_body(head);
+    CHECK(plan.in_pieces);
+    CHECK(plan.most == (129ULL << 20));
+    head.target = "/v1/files?spaceId=default";
+    CHECK(scene.backend.plan_body(head).most == (512ULL << 20));
+    co_return;
+  });
+}
+
 TEST_CASE("extensions: a runtime's browser is started with them, and they stay as long as it is") {
   TemporaryDirectory const home;
   BackendOptions options;
