@@ -43,6 +43,8 @@ struct Local {
   bool in_memory = false;   ///< nothing is kept; profiles live in a temporary directory
   bool concurrent = false;  ///< controllers do not exclude each other
   bool recording = false;   ///< every run is recorded
+  /// What is asked through a proxy that is tried: answers with the address that it sees.
+  std::string proxy_test_url = "https://api.ipify.org/?format=json";
 };
 
 /// The service port: health and the /b/<name>/ addresses.

@@ -34,6 +34,7 @@ void each_field(S& local, Visit&& visit) {
   visit("in_memory", local.in_memory);
   visit("concurrent", local.concurrent);
   visit("recording", local.recording);
+  visit("proxy_test_url", local.proxy_test_url);
 }
 
 template <Of<Service> S, class Visit>

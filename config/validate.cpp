@@ -36,7 +36,7 @@ class Rules {
   void check() {
     api();
     port("service.port", config_.service.port);
-    if (config_.backend == Backend::local) port("local.port", config_.local.port);
+    if (config_.backend == Backend::local) local();
     if (config_.bridges.empty())
       problem("bridges",
               "the list is empty; add a bridge, or remove the key for the bridge \"main\"");
@@ -64,6 +64,13 @@ class Rules {
     // ours to judge.
     auto const from_env = origins_.of("api.base_url").kind == Origin::Kind::env;
     if (config_.backend == Backend::cloud || !from_env) base_url();
+  }
+
+  void local() {
+    port("local.port", config_.local.port);
+    auto const at = split_address(config_.local.proxy_test_url);
+    if (!at || at->userinfo || (at->scheme != "https" && at->scheme != "http"))
+      problem("local.proxy_test_url", "not an address; write https://HOST/PATH");
   }
 
   void base_url() {

@@ -16,9 +16,8 @@ namespace bridge {
 
 /// What the daemon says of its backend.
 struct BackendInfo {
-  std::string kind;  ///< "local" or "cloud"
-  std::string
-      description;  ///< "local backend, real Chromium 156.0.8078.79, nothing leaves this machine"
+  std::string kind;         ///< "local" or "cloud"
+  std::string description;  ///< "local backend, real Chromium 156.0.8078.79, nothing goes to BCTRL"
   std::string base_url;
 };
 

@@ -44,6 +44,7 @@ Result<std::unique_ptr<EmbeddedBackend>> EmbeddedBackend::start(config::Local co
   wanted.chromium_flags = options.chromium_flags;
   wanted.concurrent = options.concurrent;
   wanted.recording = options.recording;
+  wanted.proxy_test_target = options.proxy_test_url;
   if (!state_dir.empty()) wanted.state = state_dir;
 
   auto impl = std::make_unique<Impl>();

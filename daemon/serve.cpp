@@ -108,9 +108,8 @@ std::optional<int> Server::open_local(api::RestOptions& rest) {
   backing_.embedded = std::move(*embedded);
   rest.base_url = backing_.embedded->base_url();
   rest.key = backing_.embedded->key();
-  backing_.info.description =
-      fmt::format("local backend, real Chromium {}, nothing leaves this machine",
-                  backing_.embedded->chromium_version());
+  backing_.info.description = fmt::format("local backend, real Chromium {}, nothing goes to BCTRL",
+                                          backing_.embedded->chromium_version());
   return std::nullopt;
 }
 
@@ -239,10 +238,10 @@ awaitable<void> Server::ping_watchdog(Duration every) {
 }
 
 awaitable<void> run_backend_alone(EmbeddedBackend& backend, asio::signal_set& signals) {
-  say(fmt::format(
-      "\nbctrl-bridge {}\n  local backend, real Chromium {}, nothing leaves this machine\n"
-      "  BCTRL_BASE_URL={}\n  any key that starts with local_ is accepted\n",
-      version(), backend.chromium_version(), backend.base_url()));
+  say(
+      fmt::format("\nbctrl-bridge {}\n  local backend, real Chromium {}, nothing goes to BCTRL\n"
+                  "  BCTRL_BASE_URL={}\n  any key that starts with local_ is accepted\n",
+                  version(), backend.chromium_version(), backend.base_url()));
   (void)co_await wait_for_signal(signals);
   say("stopping");
 }

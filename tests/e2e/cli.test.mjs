@@ -54,7 +54,7 @@ test('the verbs tell the same story of a bridge that wakes, is used and stops', 
     const bridge = await daemon.bridge();
     assert.deepEqual([bridge.state, bridge.clients, bridge.sessions], ['live', 1, 1]);
     const status = await daemon.cli('status');
-    assert.match(status.stdout, new RegExp(`pid ${daemon.pid}\\nlocal backend, real Chromium [\\d.]+, nothing leaves`));
+    assert.match(status.stdout, new RegExp(`pid ${daemon.pid}\\nlocal backend, real Chromium [\\d.]+, nothing goes to BCTRL`));
     assert.match(status.stdout, /main {2}live {2}\S+ {2}1 clients, 1 sessions, runtime /);
     assert.match((await daemon.cli('ls')).stdout, new RegExp(`^main +live +${daemon.http}\\n$`));
     assert.deepEqual((await daemon.ask('ls')).map(({ name }) => name), ['main']);

@@ -18,7 +18,8 @@ api:
   timeout: 250ms
   start_timeout: 5m
 local: {port: 7000, chromium: /usr/bin/chromium, chromium_flags: [--a, "--b=c"],
-  state_dir: /s, in_memory: true, concurrent: true, recording: true}
+  state_dir: /s, in_memory: true, concurrent: true, recording: true,
+  proxy_test_url: "http://ip.test/"}
 service: {port: 0}
 log: {level: debug, format: json}
 bridges:
@@ -59,6 +60,7 @@ bridges:
   CHECK(config.local.in_memory);
   CHECK(config.local.concurrent);
   CHECK(config.local.recording);
+  CHECK(config.local.proxy_test_url == "http://ip.test/");
   CHECK(config.service.port == 0);
   CHECK(config.logging.level == bridge::LogLevel::debug);
   CHECK(config.logging.format == bridge::log::Format::json);
@@ -86,9 +88,9 @@ bridges:
   CHECK(!config.bridges[1].port);
   CHECK(config.bridges[2].runtime->name == "main");
   CHECK(config.bridges[3].upstream->reveal() == "wss://host/secret");
-  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:28");
+  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:29");
   CHECK(read.origins.of("api.key_file").place() == "f.yaml:5:13");
-  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:32:14");
+  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:33:14");
   CHECK(read.origins.of("bridges[1].port").text() == "default");
 }
 

@@ -137,6 +137,9 @@ TEST_CASE("validate: the rules, each at the place of the value") {
       {"proxy", "api: {proxy: 'socks5://canary:canary@h'}",
        "f.yaml:2:14: api.proxy: not a proxy's address; write http://[USER:PASSWORD@]HOST:PORT"},
       {"proxy with a user", "api: {proxy: 'http://u:p@h:3128/'}", ""},
+      {"what proxies are tried with", "local: {proxy_test_url: ip.test}",
+       "f.yaml:2:25: local.proxy_test_url: not an address; write https://HOST/PATH"},
+      {"what proxies are tried with, in clear", "local: {proxy_test_url: 'http://ip.test/?a'}", ""},
   };
   for (auto const& row : rows) {
     CAPTURE(row.name);
