@@ -69,7 +69,7 @@ HttpExchange::Framing HttpExchange::framing_of(unsigned status, HttpHeaders cons
 awaitable<Result<void>> HttpExchange::begin_stream(unsigned status, HttpHeaders headers,
                                                    std::optional<Duration> write_limit) {
   answered_ = true;
-  stream_.emplace();
+  stream_ = Stream();  // clang does not see that emplace() could make one
   stream_->framing = framing_of(status, headers);
   stream_->write_limit = write_limit.value_or(limits_.write);
   if (stream_->framing == Framing::counted) {
