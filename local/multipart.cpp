@@ -209,9 +209,11 @@ Result<bool> Multipart::behind_delimiter() {
 
 Result<bool> Multipart::read_headers() {
   auto const end = buffer_.find("\r\n\r\n");
-  if (std::min(end, buffer_.size()) > limits_.headers)
+  bool const whole = end != std::string::npos;
+  // Three bytes of the end may be there without the fourth.
+  if (whole ? end > limits_.headers : buffer_.size() > limits_.headers + 3)
     return Error(Errc::too_large, "the headers of a part");
-  if (end == std::string::npos) return false;
+  if (!whole) return false;
   auto head =
       read_head(end == 0 ? std::string_view() : std::string_view(buffer_).substr(2, end - 2));
   if (!head) return head.error();

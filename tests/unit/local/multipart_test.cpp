@@ -112,6 +112,21 @@ TEST_CASE("multipart: headers and parts have their limits") {
   CHECK(parts_of(pair + part("c", "3") + "--xYz--", SIZE_MAX, two).back() == "too large");
 }
 
+TEST_CASE("multipart: headers just within their limit are taken however they are cut") {
+  auto const body = part("a", "1") + "--xYz--";
+  Multipart::Limits limits;
+  limits.headers = body.find("\r\n\r\n") - std::string("--xYz").size();
+  for (std::size_t cut = 0; cut < body.size(); ++cut) {
+    CAPTURE(cut);
+    CHECK(parts_of(body, SIZE_MAX, limits, cut) == Seen{"a|-||1"});
+  }
+  --limits.headers;
+  for (std::size_t cut = 0; cut < body.size(); ++cut) {
+    CAPTURE(cut);
+    CHECK(parts_of(body, SIZE_MAX, limits, cut) == Seen{"too large"});
+  }
+}
+
 TEST_CASE("multipart: a hundred thousand parts are only much work") {
   Multipart::Limits many;
   many.parts = 100'000;
