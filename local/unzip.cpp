@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "local/descriptor.hpp"
@@ -20,6 +21,7 @@ constexpr std::size_t kCommentMax = 0xffff;
 constexpr std::size_t kEntrySize = 46;
 constexpr std::size_t kHeadSize = 30;
 constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::ptrdiff_t kDepthMax = 100;  // removing a tree holds a descriptor for each level
 
 Error broken(std::string_view what) {
   return Error(Errc::bad_message, std::string(what));
@@ -74,6 +76,8 @@ Result<Entry> read_entry(std::string_view zip, std::size_t& at) {
   entry.is_folder = name->ends_with('/');
   entry.name = name->substr(0, name->size() - (entry.is_folder ? 1 : 0));
   if (check_path(entry.name, "name", kStoragePath)) return broken("it has a file of a bad name");
+  if (std::count(entry.name.begin(), entry.name.end(), '/') >= kDepthMax)
+    return broken("its folders lie too deep in each other");
   if ((bytes.u16(at + 8) & 1U) != 0) return broken("it is encrypted");
   auto const method = bytes.u16(at + 10);
   if (method != 0 && method != 8) return broken("it is packed in a way that is not known");
@@ -96,6 +100,33 @@ Result<Entry> read_entry(std::string_view zip, std::size_t& at) {
   return entry;
 }
 
+/// What an archive makes of the disk and the processor: many times its own size, if it is made for
+/// that. Counts before anything is unpacked.
+class Cost {
+ public:
+  Cost(std::string_view zip, UnzipLimits const& limits) : left_(zip.size()), limits_(limits) {}
+  // `entry` must stay where it is.
+  [[nodiscard]] Result<void> add(Entry const& entry) {
+    bytes_ += entry.size;
+    if (bytes_ > limits_.bytes) return Error(Errc::too_large, "it is too large unpacked");
+    // Folders need not be named to be made.
+    std::string_view path = entry.name;
+    while (paths_.insert(path).second && path.find('/') != std::string_view::npos)
+      path = path.substr(0, path.rfind('/'));
+    if (paths_.size() > limits_.files) return Error(Errc::too_large, "it has too many files");
+    // The same bytes again and again may hold nothing and take long to find it.
+    if (entry.bytes.size() > left_) return broken("its files share bytes");
+    left_ -= entry.bytes.size();
+    return {};
+  }
+
+ private:
+  std::size_t left_;
+  UnzipLimits const& limits_;
+  std::uint64_t bytes_ = 0;
+  std::unordered_set<std::string_view> paths_;
+};
+
 Result<std::vector<Entry>> read_directory(std::string_view zip, UnzipLimits const& limits) {
   auto const end = find_end(zip);
   if (!end) return broken("it is no ZIP archive");
@@ -104,13 +135,14 @@ Result<std::vector<Entry>> read_directory(std::string_view zip, UnzipLimits cons
   if (count > limits.files) return Error(Errc::too_large, "it has too many files");
   std::size_t at = bytes.u32(*end + 16);
   std::vector<Entry> entries;
-  std::uint64_t total = 0;
+  entries.reserve(count);
+  Cost cost(zip, limits);
   for (std::uint32_t i = 0; i < count; ++i) {
     auto entry = read_entry(zip, at);
     if (!entry) return entry.error();
-    total += entry->size;
-    if (total > limits.bytes) return Error(Errc::too_large, "it is too large unpacked");
     entries.push_back(std::move(*entry));
+    auto const counted = cost.add(entries.back());
+    if (!counted) return counted.error();
   }
   return entries;
 }
@@ -140,7 +172,10 @@ Result<void> unpack(Entry const& entry, std::filesystem::path const& into) {
   auto const target = into / entry.name;
   std::error_code ec;
   std::filesystem::create_directories(entry.is_folder ? target : target.parent_path(), ec);
-  if (ec) return broken("a file of it is where a folder is");
+  if (ec == std::errc::not_a_directory || ec == std::errc::file_exists)
+    return broken("a file of it is where a folder is");
+  if (ec == std::errc::filename_too_long) return broken("it has a file of a bad name");
+  if (ec) return system_error("unpack an archive", ec);
   if (entry.is_folder) return {};
   auto const content =
       entry.packed ? inflated(entry) : Result<std::string>(std::string(entry.bytes));
@@ -150,6 +185,7 @@ Result<void> unpack(Entry const& entry, std::filesystem::path const& into) {
   Descriptor const file(
       ::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!file.is_open() && errno == EEXIST) return broken("it has two files of one name");
+  if (!file.is_open() && errno == ENAMETOOLONG) return broken("it has a file of a bad name");
   if (!file.is_open()) return system_error("unpack an archive");
   return write_all(file.get(), *content);
 }

@@ -140,6 +140,38 @@ TEST_CASE("zip: too much is refused before anything is written") {
   CHECK(count_files(into.path()) == 0);
 }
 
+TEST_CASE("zip: folders count as files do, named or not") {
+  UnzipLimits four;
+  four.files = 4;
+  CHECK(refusal_of(zip_of({{"a/b/c", "1"}, {"a/b/d", "2"}}), four) == "");
+  CHECK(refusal_of(zip_of({{"a/b/c", "1"}, {"a/b/d", "2"}, {"a/e", "3"}}), four) ==
+        "it has too many files");
+}
+
+TEST_CASE("zip: folders may not lie deeper in each other than a tree can be removed") {
+  std::string deep;
+  for (int i = 0; i < 99; ++i) deep += "d/";
+  CHECK(refusal_of(zip_of({{deep + "a", "1"}})) == "");
+  CHECK(refusal_of(zip_of({{deep + "d/a", "1"}})) == "its folders lie too deep in each other");
+}
+
+TEST_CASE("zip: a name that the system does not take is the archive's mistake") {
+  std::string path;
+  for (int i = 0; i < 16; ++i) path += std::string(254, 'x') + '/';
+  path.pop_back();
+  CHECK(refusal_of(zip_of({{path, "1"}})) == "it has a file of a bad name");
+  CHECK(refusal_of(zip_of({{path + "/y", "1"}})) == "it has a file of a bad name");
+}
+
+TEST_CASE("zip: files cannot share bytes, which would be unpacked again and again") {
+  test::Contents files{{"a", std::string(300, 'x')}};
+  for (char name = 'b'; name < 'j'; ++name) files.emplace_back(std::string(1, name), "");
+  // Each line of the directory leads to the first file.
+  auto const there = patched(zip_of(files), kDirectoryLine, 42, std::string_view("\0\0\0\0", 4));
+  auto const all = patched(there, kDirectoryLine, 20, std::string_view("\x2c\x01\0\0", 4));
+  CHECK(refusal_of(all) == "its files share bytes");
+}
+
 TEST_CASE("zip: beyond four gigabytes the archive says so in 64 bits") {
   std::string tail;
   ZipWriter zip([&tail](std::string_view bytes) {
