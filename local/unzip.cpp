@@ -147,47 +147,70 @@ Result<std::vector<Entry>> read_directory(std::string_view zip, UnzipLimits cons
   return entries;
 }
 
-// A bomb says a small size and inflates to a large one: it is stopped at what it has said.
-Result<std::string> inflated(Entry const& entry) {
+/// The file that an entry becomes. A bomb says a small size and inflates to a large one: it is
+/// stopped at what it has said.
+class UnpackedFile {
+ public:
+  UnpackedFile(Descriptor file, Entry const& entry)
+      : file_(std::move(file)), left_(entry.size), wanted_(entry.crc) {}
+  [[nodiscard]] Result<void> take(std::string_view bytes) {
+    if (bytes.size() > left_) return broken("a file of it is larger than it says");
+    left_ -= bytes.size();
+    crc_ = crc32_of(crc_, bytes);
+    return write_all(file_.get(), bytes);
+  }
+  [[nodiscard]] bool is_whole() const { return left_ == 0 && crc_ == wanted_; }
+
+ private:
+  Descriptor file_;
+  std::uint64_t left_;
+  std::uint32_t wanted_;
+  std::uint32_t crc_ = 0;
+};
+
+Result<void> inflate_to(UnpackedFile& file, std::string_view packed) {
   z_stream stream{};
   if (::inflateInit2(&stream, -MAX_WBITS) != Z_OK) return broken("zlib does not start");
-  std::string out;
   std::string piece(kPiece, '\0');
   // zlib does not write to its input; its interface is older than const.
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(entry.bytes.data()));
-  stream.avail_in = static_cast<uInt>(entry.bytes.size());
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
+  stream.avail_in = static_cast<uInt>(packed.size());
   int code = Z_OK;
-  while (code == Z_OK && out.size() <= entry.size) {
+  Result<void> taken;
+  while (code == Z_OK && taken) {
     stream.next_out = reinterpret_cast<Bytef*>(piece.data());
     stream.avail_out = static_cast<uInt>(piece.size());
     code = ::inflate(&stream, Z_NO_FLUSH);
-    out.append(piece, 0, piece.size() - stream.avail_out);
+    taken = file.take(std::string_view(piece).substr(0, piece.size() - stream.avail_out));
   }
   ::inflateEnd(&stream);
-  if (code != Z_STREAM_END) return broken("a file of it cannot be unpacked");
-  return out;
+  if (taken && code != Z_STREAM_END) return broken("a file of it cannot be unpacked");
+  return taken;
 }
 
-Result<void> unpack(Entry const& entry, std::filesystem::path const& into) {
-  auto const target = into / entry.name;
+Result<void> make_folders(std::filesystem::path const& path) {
   std::error_code ec;
-  std::filesystem::create_directories(entry.is_folder ? target : target.parent_path(), ec);
+  std::filesystem::create_directories(path, ec);
+  if (!ec) return {};
   if (ec == std::errc::not_a_directory || ec == std::errc::file_exists)
     return broken("a file of it is where a folder is");
   if (ec == std::errc::filename_too_long) return broken("it has a file of a bad name");
-  if (ec) return system_error("unpack an archive", ec);
-  if (entry.is_folder) return {};
-  auto const content =
-      entry.packed ? inflated(entry) : Result<std::string>(std::string(entry.bytes));
-  if (!content) return content.error();
-  if (content->size() != entry.size || crc32_of(0, *content) != entry.crc)
-    return broken("a file of it is damaged");
-  Descriptor const file(
-      ::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.is_open() && errno == EEXIST) return broken("it has two files of one name");
-  if (!file.is_open() && errno == ENAMETOOLONG) return broken("it has a file of a bad name");
-  if (!file.is_open()) return system_error("unpack an archive");
-  return write_all(file.get(), *content);
+  return system_error("unpack an archive", ec);
+}
+
+Result<void> unpack(Entry const& entry, std::filesystem::path const& into) {
+  auto const path = into / entry.name;
+  auto const made = make_folders(entry.is_folder ? path : path.parent_path());
+  if (!made || entry.is_folder) return made;
+  Descriptor opened(
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!opened.is_open() && errno == EEXIST) return broken("it has two files of one name");
+  if (!opened.is_open() && errno == ENAMETOOLONG) return broken("it has a file of a bad name");
+  if (!opened.is_open()) return system_error("unpack an archive");
+  UnpackedFile file(std::move(opened), entry);
+  auto const written = entry.packed ? inflate_to(file, entry.bytes) : file.take(entry.bytes);
+  if (written && !file.is_whole()) return broken("a file of it is damaged");
+  return written;
 }
 
 }  // namespace
