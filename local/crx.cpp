@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kHeaderMax = 1024 * 1024;
 constexpr std::size_t kIdBytes = 16;
+constexpr int kProofsMax = 16;  // each reads the whole archive
 
 Error broken(std::string_view what) {
   return Error(Errc::bad_message, std::string(what));
@@ -93,7 +94,9 @@ bool verify(EVP_MD const* digest, std::string_view public_key, std::string_view 
       ::d2i_PUBKEY(nullptr, &der, static_cast<long>(public_key.size())), EVP_PKEY_free);
   std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> const context(::EVP_MD_CTX_new(),
                                                                         EVP_MD_CTX_free);
-  if (!key || ::EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key.get()) != 1)
+  // Nor has Chromium anything behind a key: it would be part of what the id is made of.
+  bool const whole = key && der == raw(public_key) + public_key.size();
+  if (!whole || ::EVP_DigestVerifyInit(context.get(), nullptr, digest, nullptr, key.get()) != 1)
     return false;
   for (auto const part : signed_parts)
     if (::EVP_DigestVerifyUpdate(context.get(), part.data(), part.size()) != 1) return false;
@@ -135,8 +138,10 @@ Result<Crx> read_version_3(Reader reader) {
   constexpr std::uint64_t kRsa = 2;
   constexpr std::uint64_t kEcdsa = 3;
   std::optional<std::string> own_key;
+  int proofs = 0;
   for (auto const& field : *fields) {
     if (field.number != kRsa && field.number != kEcdsa) continue;
+    if (++proofs > kProofsMax) return broken("it has too many signatures");
     auto const proof = read_fields(field.bytes);
     if (!proof) return broken("its header is cut short or broken");
     auto const key = find(*proof, 1);

@@ -51,12 +51,15 @@ class CrxMaker {
   [[nodiscard]] std::string version_3(std::string const& zip) const {
     return version_3(zip, public_key());
   }
-  /// One that says its id is that of another key.
-  [[nodiscard]] std::string version_3(std::string const& zip, std::string const& id_key) const {
+  /// One that says its id is that of another key, or is signed more than once.
+  [[nodiscard]] std::string version_3(std::string const& zip, std::string const& id_key,
+                                      int proofs = 1) const {
     auto const data = field(1, digest(id_key).substr(0, 16));
     auto const signature =
         sign(EVP_sha256(), std::string("CRX3 SignedData\0", 16) + u32(data.size()) + data + zip);
-    auto const header = field(2, field(1, public_key()) + field(2, signature)) + field(10000, data);
+    auto header = field(10000, data);
+    for (int i = 0; i < proofs; ++i)
+      header = field(2, field(1, public_key()) + field(2, signature)) + header;
     return "Cr24" + u32(3) + u32(header.size()) + header + zip;
   }
   [[nodiscard]] std::string version_2(std::string const& zip) const {

@@ -50,6 +50,20 @@ TEST_CASE("crx: an id of somebody else's key is refused") {
         "it is not signed by the key of its id");
 }
 
+TEST_CASE("crx: a key with something behind it is none") {
+  CrxMaker const maker;
+  auto package = maker.version_2("zip");
+  ++package[8];  // the size of the key
+  package.insert(16 + maker.public_key().size(), 1, '\0');
+  CHECK(refusal_of(package) == "its signature is wrong");
+}
+
+TEST_CASE("crx: a package has sixteen signatures at most, each of which reads all of it") {
+  CrxMaker const maker;
+  CHECK(refusal_of(maker.version_3("zip", maker.public_key(), 16)) == "");
+  CHECK(refusal_of(maker.version_3("zip", maker.public_key(), 17)) == "it has too many signatures");
+}
+
 TEST_CASE("crx: what is no package is refused") {
   CHECK(refusal_of("PK\x03\x04") == "it is no CRX file");
   CHECK(refusal_of(std::string("Cr24\x04\0\0\0zip", 11)) ==
