@@ -117,8 +117,9 @@ Result<ExtensionManifest> unpack_extension(std::string_view package,
   read.name = spelled_out(text_member(manifest, "name"), manifest, into);
   if (read.name.empty() || read.name.size() > kNameMax)
     return broken("its manifest has no proper name");
-  // Unpacked, it keeps the id that its key gives it, which other programs know it by.
-  if (!key.empty() && !manifest.contains("key")) {
+  // Unpacked, it keeps the id that its key gives it, which other programs know it by. A key that
+  // the manifest has already may be anybody's, so Chromium replaces it as well.
+  if (!key.empty()) {
     manifest["key"] = net::base64(key);
     auto const wrote = write_manifest(into / "manifest.json", manifest);
     if (!wrote) return wrote.error();

@@ -60,6 +60,18 @@ TEST_CASE("extension package: a CRX keeps the id of its key, and loses the store
   CHECK(key.size() == 4 * ((maker.public_key().size() + 2) / 3));
 }
 
+TEST_CASE("extension package: a CRX cannot take the id of another by a key in its manifest") {
+  CrxMaker const maker;
+  auto const zip =
+      extension_zip(R"({"manifest_version":3,"name":"M","version":"1","key":"of another"})");
+  TemporaryDirectory const signed_one;
+  REQUIRE(unpack_extension(maker.version_3(zip), signed_one.path()).has_value());
+  CHECK(manifest_in(signed_one.path()).at("key") != "of another");
+  TemporaryDirectory const plain;
+  REQUIRE(unpack_extension(zip, plain.path()).has_value());
+  CHECK(manifest_in(plain.path()).at("key") == "of another");
+}
+
 TEST_CASE("extension package: a name may stand in the messages of the default locale") {
   std::string const manifest =
       R"({"manifest_version":3,"name":"__MSG_appName__","version":"1","default_locale":"en"})";
