@@ -38,7 +38,7 @@ asan: deps ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: deps ## unit tests under ThreadSanitizer
 	cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan --label-regex unit
 
-fuzz: deps ## fuzzers of the message layers, FUZZ_SECONDS (30) each; needs clang-16 and libclang-rt-16-dev
+fuzz: deps ## fuzzers of what others send (messages, uploads), FUZZ_SECONDS (30) each; needs clang-16 and libclang-rt-16-dev
 	cmake --preset fuzz && cmake --build --preset fuzz && tests/fuzz/run.sh
 
 soak: export BCTRL_BRIDGE_BIN := $(CURDIR)/$(BUILD)/bctrl-bridge
@@ -49,7 +49,7 @@ soak: all e2e-deps ## what takes too long for make test: a million messages, fiv
 	TOGETHER_SECONDS=300 TOGETHER_ROUNDS=20 tests/e2e/run.sh tests/e2e/together.test.mjs
 	DURABILITY_ROUNDS=200 tests/e2e/run.sh tests/e2e/durability.test.mjs
 	API_LOAD_REQUESTS=10000 tests/e2e/run.sh tests/e2e/api_load.test.mjs
-	$(MAKE) fuzz FUZZ_SECONDS=450
+	$(MAKE) fuzz FUZZ_SECONDS=280
 
 lint: all ## layer rules, coroutine traps, systemd units
 	ctest --preset release --label-regex lint

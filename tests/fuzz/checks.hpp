@@ -26,6 +26,14 @@ void check_request(std::string_view bytes);
 void check_guard(std::string_view bytes);
 /// HTTP replies, cut anywhere.
 void check_reply(std::string_view bytes);
+/// Archives: written below their directory only, within the limits, as they say they are.
+void check_unzip(std::string_view bytes);
+/// Packages of extensions of both versions: taken when, and only when, their signatures are right.
+void check_crx(std::string_view bytes);
+/// What an extension says of itself, once it is unpacked.
+void check_package(std::string_view bytes);
+/// Forms, cut anywhere, against one who reads them whole, and as browsers write them.
+void check_multipart(std::string_view bytes);
 /// Addresses and Host headers.
 void check_address(std::string_view bytes);
 

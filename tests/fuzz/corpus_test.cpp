@@ -61,3 +61,19 @@ TEST_CASE("fuzz: replies that were once found interesting hold") {
 TEST_CASE("fuzz: addresses that were once found interesting hold") {
   run_corpus("address", check_address);
 }
+
+TEST_CASE("fuzz: archives that were once found interesting hold") {
+  run_corpus("unzip", check_unzip);
+}
+
+TEST_CASE("fuzz: signed packages that were once found interesting hold") {
+  run_corpus("crx", check_crx);
+}
+
+TEST_CASE("fuzz: extensions that were once found interesting hold") {
+  run_corpus("package", check_package);
+}
+
+TEST_CASE("fuzz: forms that were once found interesting hold") {
+  run_corpus("multipart", check_multipart);
+}

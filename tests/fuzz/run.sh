@@ -5,7 +5,13 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=build/fuzz
 mkdir -p $build/findings
-[ $# -gt 0 ] || set -- command upstream json mux ws request guard reply address
+[ $# -gt 0 ] || set -- command upstream json mux ws request guard reply address multipart unzip crx package
+# What is unpacked stays in memory, and goes with us even when a fuzzer is killed.
+memory=/dev/shm
+[ -w $memory ] || memory=${TMPDIR:-/tmp}
+TMPDIR=$(mktemp -d "$memory/bridge-fuzz-XXXXXX")
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 for target; do
   mkdir -p "$build/corpus/$target"
   echo "fuzzing $target for ${FUZZ_SECONDS:=30} s"
