@@ -76,7 +76,8 @@ awaitable<void> Gateway::relay(net::HttpExchange& exchange, RunId run, Runtimes:
   // Now, not when the other side has gone, too: the next controller must not be told "busy" by a
   // corpse.
   std::function<void()> const ended = [&] { runtimes_.release(run, lease); };
-  co_await pump_both(**client, **browser, ended, cut ? &*cut : nullptr);
+  std::function<void()> const heard = [&] { runtimes_.touch(admitted.runtime); };
+  co_await pump_both(**client, **browser, ended, cut ? &*cut : nullptr, &heard);
 }
 
 }  // namespace bridge::local

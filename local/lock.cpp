@@ -1,5 +1,6 @@
 #include "local/lock.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "local/json.hpp"
@@ -27,6 +28,11 @@ std::variant<Lock::Lease, Lock::Busy> Lock::acquire(Controller kind, Timestamp w
 
 bool Lock::release(Lease lease) {
   return holders_.erase(lease) > 0;
+}
+
+bool Lock::held_by(Controller kind) const {
+  return std::any_of(holders_.begin(), holders_.end(),
+                     [kind](auto const& held) { return held.second.holder == kind; });
 }
 
 std::optional<Lock::Busy> Lock::holder() const {

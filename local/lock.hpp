@@ -39,6 +39,7 @@ class Lock {
   /// True when `lease` was a holder's. Releasing twice is harmless.
   bool release(Lease lease);
   [[nodiscard]] bool held() const { return !holders_.empty(); }
+  [[nodiscard]] bool held_by(Controller kind) const;
   /// The one who has had it longest.
   [[nodiscard]] std::optional<Busy> holder() const;
 

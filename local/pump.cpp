@@ -9,8 +9,9 @@ namespace {
 constexpr auto kLinger = 5s;
 
 awaitable<void> pump_each(net::ByteStream& one, net::ByteStream& other,
-                          std::function<void()> const& ended, FrameCounter* cut) {
-  co_await (pump(one, other, ended, nullptr) && pump(other, one, ended, cut));
+                          std::function<void()> const& ended, FrameCounter* cut,
+                          std::function<void()> const* heard) {
+  co_await (pump(one, other, ended, nullptr, heard) && pump(other, one, ended, cut));
 }
 
 }  // namespace
@@ -22,7 +23,7 @@ awaitable<Result<void>> send_text(net::ByteStream& to, std::string_view text) {
 }
 
 awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, std::function<void()> const& ended,
-                     FrameCounter* cut) {
+                     FrameCounter* cut, std::function<void()> const* heard) {
   std::string chunk;
   for (;;) {
     auto const bytes = co_await from.receive();
@@ -34,6 +35,7 @@ awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, std::function<v
         to.close();
       co_return;
     }
+    if (heard != nullptr) (*heard)();
     // The received bytes last until we suspend, and sending may.
     chunk.assign(bytes->data(), bytes->size());
     if (cut != nullptr) chunk.resize(cut->take(chunk));
@@ -53,13 +55,14 @@ awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, std::function<v
 }
 
 awaitable<void> pump_both(net::ByteStream& one, net::ByteStream& other,
-                          std::function<void()> const& ended, FrameCounter* cut) {
+                          std::function<void()> const& ended, FrameCounter* cut,
+                          std::function<void()> const* heard) {
   net::Signal first_end(co_await asio::this_coro::executor);
   std::function<void()> const either = [&] {
     ended();
     first_end.notify();
   };
-  co_await (pump_each(one, other, either, cut) || linger(first_end));
+  co_await (pump_each(one, other, either, cut, heard) || linger(first_end));
 }
 
 awaitable<void> linger(net::Signal& first_end) {

@@ -15,15 +15,16 @@ namespace bridge::local {
 awaitable<Result<void>> send_text(net::ByteStream& to, std::string_view text);
 
 /// One direction, until its sender ends: an end is passed on as an end, a broken connection as one.
-/// `ended` runs at that very moment. `cut`, if any, says after which frame the receiver hears no
-/// more.
+/// `ended` runs at that very moment, `heard`, if any, with all that comes. `cut`, if any, says
+/// after which frame the receiver hears no more.
 awaitable<void> pump(net::ByteStream& from, net::ByteStream& to, std::function<void()> const& ended,
-                     FrameCounter* cut = nullptr);
+                     FrameCounter* cut = nullptr, std::function<void()> const* heard = nullptr);
 
 /// Both directions, until both have ended or the second has taken long after the first. `ended`
-/// runs for each; `cut` is for what `other` sends.
+/// runs for each; `cut` is for what `other` sends, `heard` for what `one` does.
 awaitable<void> pump_both(net::ByteStream& one, net::ByteStream& other,
-                          std::function<void()> const& ended, FrameCounter* cut = nullptr);
+                          std::function<void()> const& ended, FrameCounter* cut = nullptr,
+                          std::function<void()> const* heard = nullptr);
 
 /// How long the other side may take to end after one side has: both have been told. Begins to count
 /// at `first_end`.

@@ -223,12 +223,15 @@ std::variant<std::monostate, Runtimes::Admitted, Lock::Busy> Runtimes::admit(Run
   auto const granted = life->lock.acquire(kind, now());
   if (auto const* const busy = std::get_if<Lock::Busy>(&granted)) return *busy;
   life->touch();
+  life->log.debug("driven by {}", to_text(kind));
   return Admitted{std::get<Lock::Lease>(granted), life->runtime, life->chromium.devtools()};
 }
 
 void Runtimes::release(RunId const& run, Lock::Lease lease) {
   auto* const life = find(run);
-  if (life != nullptr && life->lock.release(lease)) life->touch();
+  if (life == nullptr || !life->lock.release(lease)) return;
+  life->touch();
+  life->log.debug("not driven by that one any more");
 }
 
 void Runtimes::count_cdp(RunId const& run, int change) {
@@ -341,11 +344,14 @@ awaitable<void> Runtimes::watch(Life& life) {
   life.failure = RunFailure{"local.browser_exited", epitaph + "."};
 }
 
-// Ends when nobody has used the runtime for its idle limit. A controller uses it as long as it
-// holds the lock.
+// Ends when nobody has used the runtime for its idle limit. An invocation and a person use it as
+// long as they hold the lock, a CDP client while we hear from it: its machine may be asleep, or its
+// program stopped, with the connection open.
 awaitable<void> Runtimes::idle_for_long(Life& life) {
   for (;;) {
-    if (life.lock.held()) life.touch();
+    bool const busy =
+        life.lock.held_by(Controller::invocation) || life.lock.held_by(Controller::human);
+    if (busy) life.touch();
     auto deadline = Clock::time_point::max();
     if (life.idle_timeout.count() > 0) deadline = life.last_used + life.idle_timeout;
     if (deadline <= Clock::now()) co_return;

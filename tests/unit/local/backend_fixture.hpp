@@ -130,6 +130,7 @@ class Controller final : private net::WsReceiver {
     co_await heard_something_.wait();
     co_return heard_;
   }
+  void ping() { ws_->ping(); }
   /// Ends when the peer has.
   awaitable<void> ended() { return tasks_.join(); }
   awaitable<void> leave() {

@@ -436,6 +436,21 @@ TEST_CASE("backend: a browser that never announces its port is killed at the lim
   });
 }
 
+TEST_CASE("backend: a controller that says nothing does not use its runtime") {
+  Fake fake;
+  fake.run(BackendOptions(), [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id = co_await api.create();
+    auto const run = co_await api.start(id);
+    Controller controller(scene.loop);
+    auto const refused = co_await controller.attach(run.at("connectUrl").get<std::string>());
+    CHECK_FALSE(refused.has_value());
+    co_await api.send("PATCH", "/v1/runtimes/" + id, R"({"idleTimeoutSeconds":1})");
+    co_await until(api, [](json const& runtimes) { return runtimes.empty(); });
+    co_await controller.leave();
+  });
+}
+
 TEST_CASE("backend: an unused runtime stops after its idle limit, a used one does not") {
   Fake fake;
   fake.run(BackendOptions(), [&](Scene& scene) -> awaitable<void> {
@@ -449,7 +464,10 @@ TEST_CASE("backend: an unused runtime stops after its idle limit, a used one doe
     CHECK_FALSE(open3.has_value());
     co_await api.send("PATCH", "/v1/runtimes/" + held, R"({"idleTimeoutSeconds":1})");
     co_await api.send("PATCH", "/v1/runtimes/" + id, R"({"idleTimeoutSeconds":1})");
-    co_await until(api, [](json const& runtimes) { return runtimes.size() == 1; });
+    co_await until(api, [&](json const& runtimes) {
+      controller.ping();
+      return runtimes.size() == 1;
+    });
     auto const left = co_await api.only_runtime();
     CHECK(left.at("runtimeId") == held);
     co_await until(api, [&](json const&) { return true; });
