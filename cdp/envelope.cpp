@@ -279,6 +279,31 @@ Spliced rewrite_reply(std::string_view frame, UpstreamMessage const& message, st
   return out;
 }
 
+Spliced rename_session(std::string_view frame, UpstreamMessage const& message, std::string_view id,
+                       std::string_view member) {
+  Spliced out;
+  std::size_t at = 0;
+  auto const put_id = [&] {
+    if (!message.is_reply()) return;
+    out.add(frame.substr(at, message.id_at.begin - at));
+    out.add(id);
+    at = message.id_at.end;
+  };
+  auto const& session = message.session_member;
+  bool const id_first = message.id_at.begin < session.begin;
+  if (id_first) put_id();
+  if (!session.empty()) {
+    out.add(frame.substr(at, session.begin - at));
+    bool const comma_first = frame[session.begin] == ',';
+    out.add(comma_first ? member : member.substr(1));
+    if (!comma_first) out.add(",");
+    at = session.end;
+  }
+  if (!id_first) put_id();
+  out.add(frame.substr(at));
+  return out;
+}
+
 Spliced cut_session(std::string_view frame, UpstreamMessage const& message) {
   Spliced out;
   out.add(frame.substr(0, message.session_member.begin));

@@ -103,6 +103,9 @@ struct UpstreamMessage {
 /// `cut_session`.
 [[nodiscard]] Spliced rewrite_reply(std::string_view frame, UpstreamMessage const& message,
                                     std::string_view id, bool cut_session);
+/// The message with `member`, `,"sessionId":"..."`, in place of its own; a reply with `id` too.
+[[nodiscard]] Spliced rename_session(std::string_view frame, UpstreamMessage const& message,
+                                     std::string_view id, std::string_view member);
 /// An event without its session member.
 [[nodiscard]] Spliced cut_session(std::string_view frame, UpstreamMessage const& message);
 

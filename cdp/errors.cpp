@@ -37,4 +37,8 @@ std::string target_gone(std::int32_t id, std::string_view session) {
   return error_reply(id, -32000, "Inspected target navigated or closed", session);
 }
 
+std::string driven_by_another(std::int32_t id, std::string_view session) {
+  return error_reply(id, -32000, "Another controller drives the runtime", session);
+}
+
 }  // namespace bridge::cdp

@@ -17,6 +17,11 @@ void Holds::begin(Session const& session, std::string_view request) {
                   std::string(request)});
 }
 
+void Holds::clear() {
+  all_.clear();
+  letting_go_.clear();
+}
+
 void Holds::target_waits(Session const& session) {
   begin(session, {});
 }

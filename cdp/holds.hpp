@@ -43,6 +43,8 @@ class Holds {
 
   /// Found to be over, though nothing has said so.
   void over(std::uint64_t number);
+  /// The connection is lost: Chrome lets everything go.
+  void clear();
   /// Chrome lets everything go that a detached session held.
   void session_gone(Session const& session);
 

@@ -8,21 +8,12 @@
 
 #include "cdp/errors.hpp"
 #include "cdp/json_scan.hpp"
+#include "cdp/mux_words.hpp"
 
 namespace bridge::cdp {
 namespace {
 
-constexpr ClientId kOurselves{0};
 constexpr std::string_view kSessionNotFound = "-32001";
-
-std::string member_text(std::string_view object, std::string_view key) {
-  auto const raw = find_member(object, key);
-  return raw ? decode_string(*raw) : std::string();
-}
-
-std::string session_params(std::string_view session) {
-  return fmt::format("{{\"sessionId\":{}}}", encode_string(session));
-}
 
 // A context disposed while its service worker starts leaves a target without a context. Playwright
 // cannot attach to a browser that has one, and a session keeps it alive.
@@ -43,26 +34,30 @@ void Mux::start(OnAnswer ready) {
   call("Browser.getVersion", "{}", [this](Answer const& answer) {
     if (answer.ok()) discovery_.set_version(answer.result);
   });
-  call("Target.setDiscoverTargets", R"({"discover":true,"filter":[{}]})", std::move(ready));
+  if (options_.survives)
+    call("Target.getBrowserContexts", "{}", [this](Answer const& answer) {
+      default_context_ = member_text(answer.result, "defaultBrowserContextId");
+    });
+  call("Target.setDiscoverTargets", kDiscoverAll, std::move(ready));
 }
 
 void Mux::call(std::string_view method, std::string_view params, OnAnswer answer) {
-  call_on({}, method, params, std::move(answer));
+  call_on(nullptr, method, params, std::move(answer));
 }
 
-void Mux::call_on(std::string_view session, std::string_view method, std::string_view params,
+void Mux::call_on(Session const* session, std::string_view method, std::string_view params,
                   OnAnswer answer) {
   auto const id = pending_.add({kOurselves, 0, 0});
   calls_.emplace(id, std::move(answer));
-  auto const member = session.empty() ? std::string() : ",\"sessionId\":" + encode_string(session);
-  auto const text =
-      fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}{}}}", id, method, params, member);
+  auto const member = session == nullptr ? std::string_view() : std::string_view(session->member);
+  auto const text = fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}{}}}", id, method,
+                                params.empty() ? std::string_view("{}") : params, member);
   out_.to_upstream(Spliced(text));
 }
 
 void Mux::join(ClientId who, std::string_view target, OnAnswer joined) {
   bool const page = !target.empty();
-  clients_.emplace(who, Client{nullptr, page});
+  clients_.emplace(who, Client{nullptr, page, std::string(target), {}});
   auto attached = [this, who, target = std::string(target),
                    joined = std::move(joined)](Answer const& answer) {
     auto const session = member_text(answer.result, "sessionId");
@@ -95,12 +90,18 @@ void Mux::leave(ClientId who) {
   auto const client = clients_.find(who);
   if (client == clients_.end()) return;
   auto* root = client->second.root;
+  for (auto const& frame : client->second.held) held_bytes_ -= frame.size();
   clients_.erase(client);
-  if (root == nullptr) return;
-  auto const params = session_params(root->id);
-  drop_tree(*root);
-  call("Target.detachFromTarget", params, [](Answer const&) {});
-  set_again(std::exchange(to_set_again_, {}));
+  if (root != nullptr) {
+    auto const wire = root->wire;
+    drop_tree(*root);
+    if (!wire.empty()) call("Target.detachFromTarget", session_params(wire), [](Answer const&) {});
+    set_again(std::exchange(to_set_again_, {}));
+  }
+  std::vector<std::string> left;
+  for (auto const& [context, owner] : contexts_)
+    if (owner == who) left.push_back(context);
+  for (auto const& context : left) context_left(context);
 }
 
 bool Mux::has_root(ClientId who) const {
@@ -146,7 +147,25 @@ void Mux::from_client(ClientId who, std::string_view frame) {
     default:
       break;
   }
+  if (paused_ == Meanwhile::refused && !goes_on_while_paused(rule))
+    return refuse(who, driven_by_another(command.id, command.session));
+  if (is_held(who, rule)) return hold(who, frame);
+  if (session->wire.empty()) {  // Chrome has not given it back
+    refuse(who, target_gone(command.id, command.session));
+    return;
+  }
+  auto const changed = rule == Rule::detach         ? with_wire_session(frame, command)
+                       : rule == Rule::note_context ? without_dispose_flag(frame, command)
+                                                    : std::nullopt;
+  if (changed) {
+    Command other;
+    if (read_command(*changed, other)) return;  // cannot be: only a value was replaced
+    auto const id = forward(who, *changed, other, *session);
+    if (rule == Rule::note_context && options_.survives) keep(id, rule, command, *session);
+    return;
+  }
   auto const id = forward(who, frame, command, *session);
+  if (options_.survives) keep(id, rule, command, *session);
   if (nested) {
     take_note_inside(who, command.params, id);
   } else {
@@ -162,7 +181,9 @@ void Mux::take_note(Rule rule, Session const& session, Command const& command, s
   } else if (rule == Rule::note_download) {
     downloads_.set(session, command.params);
   } else if (rule == Rule::note_dispose) {
-    downloads_.context_gone(member_text(command.params, "browserContextId"));
+    auto const context = member_text(command.params, "browserContextId");
+    downloads_.context_gone(context);
+    if (contexts_.erase(context) > 0) out_.context_gone(context);
   } else if (rule == Rule::resume_target) {
     holds_.target_resumed(session, id);
   } else if (rule == Rule::continue_request) {
@@ -197,6 +218,7 @@ void Mux::from_upstream(std::string_view frame) {
     ++counts_.garbage;
   } else if (message->is_reply()) {
     on_reply(frame, *message);
+    if (when_quiet_ && in_flight() == 0) std::exchange(when_quiet_, nullptr)();
   } else if (message->session.empty()) {
     on_control_event(message->method, frame);
   } else {
@@ -225,6 +247,8 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
     return;
   }
   ++counts_.replies;
+  if (!kept_.empty())
+    if (auto const kept = kept_.extract(*message.id)) answered(kept.mapped(), frame);
   if (holds_.letting_go()) {
     auto const error = find_member(frame, "error");
     // A session that Chrome does not know holds nothing either.
@@ -232,8 +256,15 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
                                      is_not_paused(member_text(*error, "message")));
   }
   auto const& root = clients_.at(pending->client).root;
-  bool const of_root = root != nullptr && message.session == root->id;
+  bool const of_root = root != nullptr && message.session == root->wire;
   IdText const id(pending->client_id);
+  if (!of_root && !message.session.empty()) {
+    auto const* session = sessions_.find_wire(message.session);
+    if (session != nullptr && session->renamed()) {
+      auto const member = client_member(*session);
+      return out_.to_client(pending->client, rename_session(frame, message, id.view(), member));
+    }
+  }
   out_.to_client(pending->client, rewrite_reply(frame, message, id.view(), of_root));
 }
 
@@ -252,7 +283,7 @@ void Mux::on_late_reply(std::string_view frame, UpstreamMessage const& message) 
 }
 
 void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
-  auto* session = sessions_.find(message.session);
+  auto* session = sessions_.find_wire(message.session);
   if (session == nullptr) {
     ++counts_.orphans;
     return;
@@ -260,8 +291,13 @@ void Mux::on_event(std::string_view frame, UpstreamMessage const& message) {
   ++counts_.events;
   auto const who = session->client;
   bool const is_root = session->parent == nullptr;
+  auto const member = session->renamed() && !is_root ? client_member(*session) : std::string();
   if (!take_note(message.method, *session, frame)) return;
-  out_.to_client(who, is_root ? cut_session(frame, message) : Spliced(frame));
+  if (!member.empty()) {
+    out_.to_client(who, rename_session(frame, message, {}, member));
+  } else {
+    out_.to_client(who, is_root ? cut_session(frame, message) : Spliced(frame));
+  }
 }
 
 // The tree changes before the client hears of it: its next command may already name the child.
@@ -270,16 +306,21 @@ bool Mux::take_note(std::string_view method, Session& session, std::string_view 
   bool const told = method == "Target.targetCreated" || method == "Target.targetInfoChanged";
   bool const detach = method == "Target.detachedFromTarget";
   bool const paused = method == "Fetch.requestPaused";
-  if (!attach && !told && !detach && !paused) return true;
+  if (!attach && !told && !detach && !paused) {
+    return !options_.survives || !is_remembered(method) ||
+           remember(method, session, find_member(frame, "params").value_or("{}"));
+  }
 
   auto const params = find_member(frame, "params").value_or("{}");
   if (attach || told) {
     bool const hidden = is_orphan(find_member(params, "targetInfo").value_or("{}"));
     if (attach && hidden) {
       auto const orphan = session_params(member_text(params, "sessionId"));
-      call_on(session.id, "Target.detachFromTarget", orphan, [](Answer const&) {});
+      call_on(&session, "Target.detachFromTarget", orphan, [](Answer const&) {});
     } else if (attach) {
-      adopt_child(session, params);
+      return adopt_child(session, params);
+    } else if (options_.survives && !hidden) {
+      return remember(method, session, params);
     }
     return !hidden;
   }
@@ -287,21 +328,24 @@ bool Mux::take_note(std::string_view method, Session& session, std::string_view 
     holds_.request_paused(session, member_text(params, "requestId"));
     return true;
   }
-  auto* child = sessions_.find(member_text(params, "sessionId"));
-  if (child != nullptr && child->client == session.client && child->parent != nullptr) {
-    drop_tree(*child);
-    set_again(std::exchange(to_set_again_, {}));
-  }
-  return true;
+  auto* child = sessions_.find_wire(member_text(params, "sessionId"));
+  if (child == nullptr || child->client != session.client || child->parent == nullptr) return true;
+  bool const renamed = child->renamed();
+  if (renamed) report_lost(*child);
+  drop_tree(*child);
+  set_again(std::exchange(to_set_again_, {}));
+  return !renamed;
 }
 
-void Mux::adopt_child(Session& parent, std::string_view params) {
+bool Mux::adopt_child(Session& parent, std::string_view params) {
   auto const id = member_text(params, "sessionId");
-  if (id.empty()) return;
+  if (id.empty()) return true;
   auto const target = member_text(find_member(params, "targetInfo").value_or("{}"), "targetId");
+  bool const waits = find_member(params, "waitingForDebugger") == "true";
+  if (unbound_ > 0 && take_back(parent, id, target, waits)) return false;
   auto* child = sessions_.add(id, parent.client, &parent, target);
-  if (child != nullptr && find_member(params, "waitingForDebugger") == "true")
-    holds_.target_waits(*child);
+  if (child != nullptr && waits) holds_.target_waits(*child);
+  return true;
 }
 
 void Mux::on_control_event(std::string_view method, std::string_view frame) {
@@ -315,7 +359,7 @@ void Mux::on_control_event(std::string_view method, std::string_view frame) {
 
 // A root that goes by itself: its page closed. Our own detach has left the table before.
 void Mux::on_root_detached(std::string_view params) {
-  auto* root = sessions_.find(member_text(params, "sessionId"));
+  auto* root = sessions_.find_wire(member_text(params, "sessionId"));
   if (root == nullptr || root->parent != nullptr) return;
   auto const who = root->client;
   drop_tree(*root);
@@ -330,6 +374,7 @@ void Mux::drop_tree(Session& top) {
   std::unordered_set<std::uint64_t> gone;
   sessions_.remove_tree(top, [&](Session const& session) {
     gone.insert(session.number);
+    if (session.wire.empty()) --unbound_;
     holds_.session_gone(session);
     for (auto& setting : downloads_.session_gone(session))
       to_set_again_.push_back(std::move(setting));
@@ -343,16 +388,18 @@ void Mux::drop_tree(Session& top) {
 // Only now, when Chrome has been told of the detach: it resets the setting then.
 void Mux::set_again(std::vector<Downloads::Setting> const& settings) {
   for (auto const& setting : settings) {
-    if (sessions_.find(setting.session_id) == nullptr) continue;  // went with the others
-    call_on(setting.session_id, "Browser.setDownloadBehavior", setting.params,
-            [](Answer const&) {});
+    auto const* session = sessions_.find(setting.session_id);
+    if (session == nullptr || session->wire.empty()) continue;  // went with the others
+    call_on(session, "Browser.setDownloadBehavior", setting.params, [](Answer const&) {});
   }
 }
 
 void Mux::ask_whether_paused(Hold const& hold, std::function<void()> lasts) {
   // Refused before the response and harmless after it, and neither says that the id is invalid.
+  auto const* session = sessions_.find(hold.session_id);
+  if (session == nullptr || session->wire.empty()) return;
   auto const params = fmt::format("{{\"requestId\":{}}}", encode_string(hold.request));
-  call_on(hold.session_id, "Fetch.getResponseBody", params,
+  call_on(session, "Fetch.getResponseBody", params,
           [this, number = hold.number, lasts = std::move(lasts)](Answer const& answer) {
             if (is_not_paused(answer.error)) return holds_.over(number);
             for (auto const& held : holds_.all())
@@ -365,6 +412,21 @@ void Mux::lose_upstream() {
   std::vector<std::pair<std::int32_t, Pending>> lost;
   pending_.purge([](Pending const&) { return true; },
                  [&](std::int32_t id, Pending const& entry) { lost.emplace_back(id, entry); });
+  ++epoch_;
+  resuming_.reset();
+  kept_.clear();
+  for (auto const& kept : std::exchange(again_, {})) {
+    auto const reply = target_gone(kept.client_id, sessions_.child_id(kept.session));
+    if (clients_.contains(kept.client)) out_.to_client(kept.client, Spliced(reply));
+  }
+  for (auto& [who, client] : clients_) {
+    for (auto const& frame : std::exchange(client.held, {})) {
+      held_bytes_ -= frame.size();
+      Command command;
+      if (read_command(frame, command)) continue;
+      out_.to_client(who, Spliced(target_gone(command.id, command.session)));
+    }
+  }
   for (auto const& [id, entry] : lost) {
     if (entry.client != kOurselves) {
       auto const reply = target_gone(entry.client_id, sessions_.child_id(entry.session));

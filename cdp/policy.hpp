@@ -14,6 +14,9 @@ enum class Rule : std::uint8_t {
   look_at_url,  ///< opens an address, which may be one that ends the browser
   look_inside,  ///< carries another command as text: the rules hold for that one too
   // Forwarded as well, and taken note of:
+  note_attach,        ///< makes a session that Chrome would not make by itself
+  note_context,       ///< makes a browser context, which may have to go with its client
+  detach,             ///< names a session in its parameters
   note_activity,      ///< its target moves to the front of /json/list
   note_dispose,       ///< nothing of its browser context can be set any more
   note_download,      ///< where downloads go, to be said again when a later setter leaves

@@ -17,11 +17,13 @@ Session* Sessions::add(std::string_view id, ClientId client, Session* parent,
   auto session = std::make_unique<Session>();
   session->number = ++last_number_;
   session->id = id;
+  session->wire = id;
   session->client = client;
   session->target = target;
   session->parent = parent;
   session->member = ",\"sessionId\":" + encode_string(id);
   auto* out = session.get();
+  numbers_.emplace(out->number, out);
   if (parent != nullptr) parent->children.push_back(out);
   all_.emplace(std::string(id), std::move(session));
   return out;
@@ -32,11 +34,44 @@ Session* Sessions::find(std::string_view id) const {
   return at == all_.end() ? nullptr : at->second.get();
 }
 
+Session* Sessions::find_wire(std::string_view wire) const {
+  if (!renamed_.empty()) {
+    auto const at = renamed_.find(wire);
+    if (at != renamed_.end()) return at->second;
+  }
+  auto* session = find(wire);
+  return session != nullptr && session->wire == wire ? session : nullptr;
+}
+
+Session* Sessions::find_number(std::uint64_t number) const {
+  auto const at = numbers_.find(number);
+  return at == numbers_.end() ? nullptr : at->second;
+}
+
+void Sessions::bind(Session& session, std::string_view wire) {
+  session.wire = wire;
+  session.member = ",\"sessionId\":" + encode_string(wire);
+  if (session.renamed()) renamed_.insert_or_assign(session.wire, &session);
+}
+
+void Sessions::unbind_all() {
+  renamed_.clear();
+  for (auto const& [id, session] : all_) session->wire.clear();
+}
+
+std::vector<Session*> Sessions::in_order() const {
+  std::vector<Session*> out;
+  out.reserve(all_.size());
+  for (auto const& [id, session] : all_) out.push_back(session.get());
+  std::sort(out.begin(), out.end(),
+            [](Session const* a, Session const* b) { return a->number < b->number; });
+  return out;
+}
+
 std::string_view Sessions::child_id(std::uint64_t number) const {
-  for (auto const& [id, session] : all_)
-    if (session->number == number)
-      return session->parent != nullptr ? std::string_view(id) : std::string_view();
-  return {};
+  auto const* session = find_number(number);
+  return session != nullptr && session->parent != nullptr ? std::string_view(session->id)
+                                                          : std::string_view();
 }
 
 void Sessions::remove_tree(Session& top, std::function<void(Session const&)> const& each) {
@@ -51,6 +86,8 @@ void Sessions::remove_tree(Session& top, std::function<void(Session const&)> con
   }
   for (auto at = tree.rbegin(); at != tree.rend(); ++at) {
     each(**at);
+    numbers_.erase((*at)->number);
+    if ((*at)->renamed()) renamed_.erase((*at)->wire);
     all_.erase(all_.find(std::string_view((*at)->id)));
   }
 }

@@ -246,7 +246,7 @@ class Script final : private cdp::MuxOut {
   Bytes in_;
   bool honest_ = true;  // a browser that names each session once, as Chrome does
   bool is_lost_ = false;
-  cdp::Mux mux_{*this, kFirstId};
+  cdp::Mux mux_{*this, cdp::MuxOptions{kFirstId, false}};
   std::array<std::uint64_t, kSlots> slots_{};
   std::set<std::uint64_t> present_;
   std::uint64_t last_client_ = 0;

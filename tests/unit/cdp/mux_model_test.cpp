@@ -23,7 +23,7 @@ using test::on;
 /// says beforehand, byte for byte, what the mux must put out.
 class World {
  public:
-  explicit World(std::uint32_t seed) : random_(seed), mux_(record_, 2147483647 - 20'000) {}
+  explicit World(std::uint32_t seed) : random_(seed), mux_(record_, {2147483647 - 20'000, false}) {}
 
   void step() {
     switch (random_.pick(99)) {

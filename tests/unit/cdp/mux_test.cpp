@@ -28,7 +28,7 @@ constexpr std::string_view kGrandchild = "DDDDDDDDDDDDDDDDDDDDDDDDDDDDDDDD";
 
 /// A mux and what it put out. Every take() is compared whole, so nothing extra goes unseen.
 struct Bench {
-  explicit Bench(std::int32_t first_id = 1) : mux(record, first_id) {}
+  explicit Bench(std::int32_t first_id = 1) : mux(record, {first_id, false}) {}
 
   Lines take() { return record.take(); }
 
