@@ -15,7 +15,7 @@ constexpr std::size_t kCopyPiece = 1 << 20;
 
 /// Calls `each` with what is in a file, piece by piece.
 template <class Each>
-Result<void> read_pieces(Disk const& disk, int file, Each each) {
+Result<void> read_pieces(net::Disk const& disk, int file, Each each) {
   for (std::uint64_t at = 0;;) {
     auto const bytes = read_at(file, at, kCopyPiece);
     if (!bytes) return bytes.error();
@@ -56,7 +56,7 @@ Blob::~Blob() {
   if (!of_->used_(hash_)) of_->remove(hash_);
 }
 
-Result<std::unique_ptr<Blobs>> Blobs::open(std::filesystem::path directory, Disk& disk) {
+Result<std::unique_ptr<Blobs>> Blobs::open(std::filesystem::path directory, net::Disk& disk) {
   std::error_code ec;
   std::filesystem::create_directories(directory, ec);
   if (ec) return system_error("create " + directory.string(), ec);
@@ -66,7 +66,7 @@ Result<std::unique_ptr<Blobs>> Blobs::open(std::filesystem::path directory, Disk
   return std::unique_ptr<Blobs>(new Blobs(std::move(directory), std::move(opened), disk));
 }
 
-Blobs::Blobs(std::filesystem::path directory, Descriptor opened, Disk& disk)
+Blobs::Blobs(std::filesystem::path directory, Descriptor opened, net::Disk& disk)
     : directory_(std::move(directory)), opened_(std::move(opened)), disk_(disk) {}
 
 Result<BlobWriter> Blobs::begin() {

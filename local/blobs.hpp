@@ -9,8 +9,8 @@
 #include <string>
 
 #include "local/descriptor.hpp"
-#include "local/disk.hpp"
 #include "local/hash.hpp"
+#include "net/disk.hpp"
 
 namespace bridge::local {
 
@@ -63,7 +63,7 @@ class Blobs {
  public:
   /// Creates the directory when missing. Owned by one process.
   [[nodiscard]] static Result<std::unique_ptr<Blobs>> open(std::filesystem::path directory,
-                                                           Disk& disk);
+                                                           net::Disk& disk);
   /// Says which blobs the store knows, for what has been written in vain: until it is set, all.
   void set_used(std::function<bool(std::string const&)> used) { used_ = std::move(used); }
 
@@ -88,11 +88,11 @@ class Blobs {
 
  private:
   friend class Blob;
-  Blobs(std::filesystem::path directory, Descriptor opened, Disk& disk);
+  Blobs(std::filesystem::path directory, Descriptor opened, net::Disk& disk);
 
   std::filesystem::path directory_;
   Descriptor opened_;
-  Disk& disk_;
+  net::Disk& disk_;
   std::function<bool(std::string const&)> used_ = [](auto const&) { return true; };
   std::map<std::string, int> pins_;
   std::uint64_t begun_ = 0;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "local/rows.hpp"
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 #include "local/timestamp.hpp"
 
 namespace bridge::local {

@@ -62,7 +62,8 @@ Result<ExtensionManifest> unpack_to(std::string_view package, std::filesystem::p
 
 }  // namespace
 
-Extensions::Extensions(Store& store, Disk& disk, Outside& outside, std::filesystem::path directory)
+Extensions::Extensions(Store& store, net::Disk& disk, Outside& outside,
+                       std::filesystem::path directory)
     : store_(store),
       disk_(disk),
       outside_(outside),

@@ -8,12 +8,12 @@
 
 #include "base/log.hpp"
 #include "local/accounts.hpp"
-#include "local/disk.hpp"
 #include "local/documents.hpp"
 #include "local/errors.hpp"
 #include "local/json.hpp"
 #include "local/outside.hpp"
 #include "local/store.hpp"
+#include "net/disk.hpp"
 
 namespace bridge::local {
 
@@ -23,7 +23,7 @@ class Extensions {
   static constexpr std::uint64_t kPackageMax = 128ULL << 20;
 
   /// Removes what a crash has left unpacked.
-  Extensions(Store& store, Disk& disk, Outside& outside, std::filesystem::path directory);
+  Extensions(Store& store, net::Disk& disk, Outside& outside, std::filesystem::path directory);
 
   [[nodiscard]] Documents& rows() { return rows_; }
 
@@ -53,7 +53,7 @@ class Extensions {
 
  private:
   Store& store_;
-  Disk& disk_;
+  net::Disk& disk_;
   Outside& outside_;
   Log log_{"local extensions"};
   std::filesystem::path directory_;

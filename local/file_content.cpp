@@ -49,7 +49,7 @@ RangeAnswer asked_range(net::HttpRequest const& request, StoredFile const& file)
   return read_range_header(request.header("range"), static_cast<std::uint64_t>(file.size));
 }
 
-awaitable<void> send_bytes(Disk& disk, net::HttpExchange& exchange, Descriptor bytes,
+awaitable<void> send_bytes(net::Disk& disk, net::HttpExchange& exchange, Descriptor bytes,
                            ByteRange range) {
   for (auto at = range.first; at <= range.last;) {
     auto const most = std::min<std::uint64_t>(kPiece, range.last - at + 1);

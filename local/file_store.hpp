@@ -9,7 +9,7 @@
 
 #include "base/ids.hpp"
 #include "local/rows.hpp"
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 #include "local/timestamp.hpp"
 
 namespace bridge::local {

@@ -7,12 +7,12 @@
 
 #include "base/log.hpp"
 #include "local/blobs.hpp"
-#include "local/disk.hpp"
 #include "local/errors.hpp"
 #include "local/file_store.hpp"
 #include "local/json.hpp"
 #include "local/store.hpp"
 #include "local/workspaces.hpp"
+#include "net/disk.hpp"
 
 namespace bridge::local {
 
@@ -28,7 +28,7 @@ class Files {
 
   [[nodiscard]] FileStore& rows() { return rows_; }
   [[nodiscard]] Blobs& blobs() { return *blobs_; }
-  [[nodiscard]] Disk& disk() { return disk_; }
+  [[nodiscard]] net::Disk& disk() { return disk_; }
   [[nodiscard]] Workspaces const& workspaces() const { return workspaces_; }
 
   /// `file` without id, time and what the blob says. Without a path it gets one like its name that
@@ -62,7 +62,7 @@ class Files {
 
   Store& store_;
   Log log_{"local files"};
-  Disk disk_;
+  net::Disk disk_{4};  // a long copy does not keep the others waiting
   std::unique_ptr<Blobs> blobs_;
   FileStore rows_;
   Workspaces workspaces_;

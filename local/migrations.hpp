@@ -1,6 +1,6 @@
 #pragma once
 
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 
 namespace bridge::local {
 

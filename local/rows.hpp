@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 #include "local/timestamp.hpp"
 
 namespace bridge::local {

@@ -11,8 +11,8 @@
 #include "base/log.hpp"
 #include "base/scope_exit.hpp"
 #include "local/activity.hpp"
-#include "local/disk.hpp"
 #include "local/store.hpp"
+#include "net/disk.hpp"
 #include "net/loop.hpp"
 #include "net/tasks.hpp"
 
@@ -65,7 +65,7 @@ class RunFeed {
   awaitable<void> unwatched();
 
   /// For copying what browsers have downloaded.
-  [[nodiscard]] Disk& disk() { return disk_; }
+  [[nodiscard]] net::Disk& disk() { return disk_; }
 
  private:
   Store& store_;
@@ -74,7 +74,7 @@ class RunFeed {
   std::multiset<RunId> watched_;  // once for everybody who does
   net::Broadcast news_;
   net::Broadcast came_;  // somebody who watches
-  Disk disk_;
+  net::Disk disk_{4};    // a long copy does not keep the others waiting
 };
 
 }  // namespace bridge::local

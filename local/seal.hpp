@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 
 namespace bridge::local {
 

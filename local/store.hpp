@@ -11,7 +11,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "local/rows.hpp"
-#include "local/sqlite.hpp"
+#include "base/sqlite.hpp"
 #include "local/state_dir.hpp"
 #include "local/timestamp.hpp"
 

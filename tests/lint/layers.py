@@ -35,7 +35,7 @@ ONLY_IN = {
     r"nlohmann/(?!json_fwd)": r"(?!cdp/).*\.cpp"
     r"|local/(agent|browser_page|chat_model|invocation|viewer_input)\.hpp",
     r"spdlog/": r"base/log\.cpp",
-    r"sqlite3\.h": r"local/.*",
+    r"sqlite3\.h": r"base/sqlite\.cpp",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
@@ -97,7 +97,7 @@ def self_test():
         ("api/json.cpp", "<nlohmann/json.hpp>"),
         ("local/json.hpp", "<nlohmann/json_fwd.hpp>"),
         ("local/views.cpp", '"api/types.hpp"'),
-        ("local/sqlite.cpp", "<sqlite3.h>"),
+        ("base/sqlite.cpp", "<sqlite3.h>"),
         ("local/hash.cpp", "<openssl/evp.h>"),
         ("daemon/embedded.cpp", '"local/backend.hpp"'),
         ("net/tls.cpp", "<boost/asio/ssl/context.hpp>"),

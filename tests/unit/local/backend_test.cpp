@@ -631,7 +631,7 @@ TEST_CASE("backend: a store that fails is a 503, or an error when it is opened")
   BackendOptions options;
   options.state = state.path();
   auto const drop = [&](char const* table) {
-    auto const database = local::Database::open((state.path() / "local.db").string()).value();
+    auto const database = Database::open((state.path() / "local.db").string()).value();
     database->execute(table);
   };
   with_fake(options, [&](Scene& scene) -> awaitable<void> {

@@ -22,7 +22,7 @@ constexpr auto* kAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61
 struct Bench {
   test::TemporaryDirectory home;
   net::Loop loop;
-  Disk disk;
+  net::Disk disk{1};
   std::unique_ptr<Blobs> blobs = Blobs::open(home.path() / "blobs", disk).value();
 
   template <class Body>
@@ -157,7 +157,7 @@ TEST_CASE("blobs: after a kill what was kept is there, and what was not is swept
   REQUIRE(child >= 0);
   if (child == 0) {
     net::Loop loop;
-    Disk disk;
+    net::Disk disk{1};
     auto blobs = Blobs::open(home.path() / "blobs", disk).value();
     auto body = [&]() -> awaitable<void> {
       auto writer = written(*blobs, "abc");
@@ -171,7 +171,7 @@ TEST_CASE("blobs: after a kill what was kept is there, and what was not is swept
   int status = 0;
   ::waitpid(child, &status, 0);
   CHECK(WIFSIGNALED(status));
-  Disk disk;
+  net::Disk disk{1};
   auto blobs = Blobs::open(home.path() / "blobs", disk).value();
   blobs->remove_others({kAbc});
   std::filesystem::directory_iterator const all(home.path() / "blobs");

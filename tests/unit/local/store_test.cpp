@@ -233,7 +233,7 @@ TEST_CASE("store: a run of an unknown runtime is refused and leaves nothing") {
   run.id = RunId{bridge::new_uuid()};
   run.runtime = RuntimeId{"nobody"};
   run.space = store->default_space();
-  CHECK_THROWS_AS(store->begin_run(run, event_of(run.id)), StoreFailure);
+  CHECK_THROWS_AS(store->begin_run(run, event_of(run.id)), bridge::StoreFailure);
   CHECK(store->run(run.id) == std::nullopt);
 }
 
