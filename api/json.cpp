@@ -129,6 +129,8 @@ Run to_run(Json const& from) {
   run.started_at = text(from, "startedAt");
   run.finished_at = text_of(from, {{"finishedAt"}, {"endedAt"}});
   run.duration_seconds = number(from, "durationSeconds");
+  if (auto const usage = from.find("usage"); usage != from.end() && usage->is_object())
+    run.credits = number(*usage, "creditsUsed");
   run.failure_code = text_at(from, {"failure", "code"});
   run.failure_message = text_at(from, {"failure", "message"});
   return run;

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "api/human_actions.hpp"
+#include "api/invocations.hpp"
 #include "api/types.hpp"
 #include "net/asio.hpp"
 
@@ -76,7 +78,7 @@ class Platform {
   virtual awaitable<ApiResult<Runtime>> update_runtime(RuntimeId id, RuntimeUpdate request) = 0;
   /// Starts it, or joins the run that is open. Ends when there is a connectUrl. A repeated
   /// `idempotency_key` (1 to 200 characters) replays the first answer; without one the call is
-  /// never retried.
+  /// never retried. Nor is it when the answer says how long to wait: the caller does that.
   virtual awaitable<ApiResult<RuntimeStart>> start_runtime(RuntimeId id,
                                                            std::string idempotency_key) = 0;
   /// A runtime that is not active, or gone, is a success with `stopped` false.
@@ -86,6 +88,22 @@ class Platform {
   virtual awaitable<ApiResult<Page<Run>>> list_runs(RunQuery query) = 0;
   virtual awaitable<ApiResult<Run>> get_run(RunId id) = 0;
   virtual awaitable<ApiResult<Page<RunEvent>>> list_events(EventQuery query) = 0;
+
+  // Who else may drive a runtime; each as the class of its name has it.
+  virtual awaitable<ApiResult<Invocation>> create_invocation(RuntimeId runtime,
+                                                             std::string request_json,
+                                                             std::string idempotency_key) = 0;
+  virtual awaitable<ApiResult<Waited<Invocation>>> wait_invocation(RuntimeId runtime,
+                                                                   InvocationId id,
+                                                                   std::chrono::seconds limit) = 0;
+  virtual awaitable<ApiResult<Invocation>> cancel_invocation(RuntimeId runtime,
+                                                             InvocationId id) = 0;
+  virtual awaitable<ApiResult<HumanAction>> create_human_action(
+      RuntimeId runtime, std::string message, std::optional<std::chrono::seconds> limit,
+      std::string idempotency_key) = 0;
+  virtual awaitable<ApiResult<Waited<HumanAction>>> wait_human_action(
+      RuntimeId runtime, std::chrono::seconds limit) = 0;
+  virtual awaitable<ApiResult<HumanAction>> cancel_human_action(RuntimeId runtime) = 0;
 };
 
 }  // namespace bridge::api

@@ -101,6 +101,7 @@ awaitable<ApiResult<RestClient::Answer>> RestClient::send(Call call, Clock::time
     auto const left = deadline - Clock::now();
     auto answer = co_await attempt(call, left);
     if (answer || !is_repeatable(call.method, call.idempotency_key)) co_return answer;
+    if (call.waits_itself && answer.error().retry_after.value_or(0ms) > 0ms) co_return answer;
     auto const wait = delays_.after(tries, answer.error());
     if (!wait || Clock::now() + *wait >= deadline) co_return answer;
     log_.debug("{} {}: {}; again in {} ms", call.method, call.path, answer.error().text(),

@@ -41,6 +41,8 @@ class RestClient {
     std::string path;  ///< below the base: "/runtimes/rt_1/start"
     std::string body;
     std::string idempotency_key;
+    /// An answer that asks for a real wait is handed on: the caller shows that it waits.
+    bool waits_itself = false;
   };
   struct Answer {
     unsigned status = 0;

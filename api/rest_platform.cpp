@@ -112,6 +112,7 @@ awaitable<ApiResult<RuntimeStart>> RestPlatform::start_runtime(RuntimeId id,
   call.method = "POST";
   call.path = runtime_path(id, "/start");
   call.idempotency_key = std::move(idempotency_key);
+  call.waits_itself = true;
   auto const deadline = Clock::now() + start_timeout_;
   auto const answer = co_await rest_.send(std::move(call), deadline);
   auto start = read_with(answer, read_runtime_start);
@@ -205,6 +206,40 @@ awaitable<ApiResult<Page<RunEvent>>> RestPlatform::list_events(EventQuery query)
                   .take();
   auto const answer = co_await rest_.ask("GET", std::move(path));
   co_return read_with(answer, read_events);
+}
+
+awaitable<ApiResult<Invocation>> RestPlatform::create_invocation(RuntimeId runtime,
+                                                                 std::string request_json,
+                                                                 std::string idempotency_key) {
+  return invocations_.create(std::move(runtime), std::move(request_json),
+                             std::move(idempotency_key));
+}
+
+awaitable<ApiResult<Waited<Invocation>>> RestPlatform::wait_invocation(RuntimeId runtime,
+                                                                       InvocationId id,
+                                                                       std::chrono::seconds limit) {
+  return invocations_.wait(std::move(runtime), std::move(id), limit);
+}
+
+awaitable<ApiResult<Invocation>> RestPlatform::cancel_invocation(RuntimeId runtime,
+                                                                 InvocationId id) {
+  return invocations_.cancel(std::move(runtime), std::move(id));
+}
+
+awaitable<ApiResult<HumanAction>> RestPlatform::create_human_action(
+    RuntimeId runtime, std::string message, std::optional<std::chrono::seconds> limit,
+    std::string idempotency_key) {
+  return human_actions_.create(std::move(runtime), std::move(message), limit,
+                               std::move(idempotency_key));
+}
+
+awaitable<ApiResult<Waited<HumanAction>>> RestPlatform::wait_human_action(
+    RuntimeId runtime, std::chrono::seconds limit) {
+  return human_actions_.wait(std::move(runtime), limit);
+}
+
+awaitable<ApiResult<HumanAction>> RestPlatform::cancel_human_action(RuntimeId runtime) {
+  return human_actions_.cancel(std::move(runtime));
 }
 
 }  // namespace bridge::api

@@ -31,6 +31,17 @@ class RestPlatform final : public Platform {
   awaitable<ApiResult<Page<Run>>> list_runs(RunQuery query) override;
   awaitable<ApiResult<Run>> get_run(RunId id) override;
   awaitable<ApiResult<Page<RunEvent>>> list_events(EventQuery query) override;
+  awaitable<ApiResult<Invocation>> create_invocation(RuntimeId runtime, std::string request_json,
+                                                     std::string idempotency_key) override;
+  awaitable<ApiResult<Waited<Invocation>>> wait_invocation(RuntimeId runtime, InvocationId id,
+                                                           std::chrono::seconds limit) override;
+  awaitable<ApiResult<Invocation>> cancel_invocation(RuntimeId runtime, InvocationId id) override;
+  awaitable<ApiResult<HumanAction>> create_human_action(RuntimeId runtime, std::string message,
+                                                        std::optional<std::chrono::seconds> limit,
+                                                        std::string idempotency_key) override;
+  awaitable<ApiResult<Waited<HumanAction>>> wait_human_action(RuntimeId runtime,
+                                                              std::chrono::seconds limit) override;
+  awaitable<ApiResult<HumanAction>> cancel_human_action(RuntimeId runtime) override;
 
  private:
   RestPlatform(net::Loop& loop, net::Reach reach, Server server, RestOptions const& options);
@@ -39,6 +50,8 @@ class RestPlatform final : public Platform {
   awaitable<ApiResult<RuntimeStart>> await_url(RuntimeStart begun, Clock::time_point deadline);
 
   RestClient rest_;
+  Invocations invocations_{rest_};
+  HumanActions human_actions_{rest_};
   Duration start_timeout_;
   std::uint64_t retry_seed_;
 };

@@ -130,6 +130,7 @@ struct Run {
   std::string started_at;
   std::string finished_at;
   std::optional<double> duration_seconds;
+  std::optional<double> credits;  ///< as far as they are known; they may come after its end
   std::string failure_code;
   std::string failure_message;
 
