@@ -16,12 +16,22 @@ using Duration = std::chrono::milliseconds;
 
 enum class Backend { local, cloud };
 /// When a bridge's runtime is started.
-enum class Start { attach, boot };
+enum class Start { attach, boot, discovery };
 /// What happens to a runtime that we started when the daemon ends.
 enum class OnExit { stop, keep };
+/// What happens to a runtime that we started when its last client has left.
+enum class OnLastClient { keep, stop };
+/// What a start does that meets another controller: wait for its end, or fail at once.
+enum class OnBusy { wait, fail };
+enum class BudgetPer { day, month };
 /// What keeps a quiet connection to the runtime open: a WebSocket ping alone, or with it a CDP
 /// command, for a proxy on the way that takes pings for silence.
 enum class KeepAlive { ping, command };
+
+/// What becomes of the commands of clients while somebody else drives the runtime.
+enum class Parked { wait, fail };
+/// How many clients a bridge has at a time: any number, or one, and the others queue.
+enum class Clients { shared, exclusive };
 
 /// The REST API of the cloud. Not used with the local backend.
 struct Api {
@@ -71,6 +81,18 @@ struct RuntimeRef {
       "{}";  ///< JSON object, the contract's `config`, used when it is created
 };
 
+/// How much a bridge's runs may use up in a calendar day or month, UTC. 0: no such limit.
+struct Budget {
+  Duration time{0};         ///< of all runs together
+  std::size_t credits = 0;  ///< as the platform counts them for a run, where it does
+  BudgetPer per = BudgetPer::day;
+};
+
+/// What load_config() makes of idle_stop for the cloud, unless it is given: there an unattended
+/// browser is paid for by the minute, and a person who reads for so long waits seconds for a new
+/// start.
+inline constexpr Duration kCloudIdleStop = std::chrono::minutes(15);
+
 struct Bridge {
   std::string name;
   std::optional<std::uint16_t> port;  ///< none: 9411, 9412, ... in order; 0: any free one
@@ -79,8 +101,21 @@ struct Bridge {
       upstream;  ///< a fixed CDP endpoint, ws, wss, http or https; may hold a token
   Start start = Start::attach;
   OnExit on_exit = OnExit::stop;
+  /// A runtime that the bridge created ends by itself when the daemon has not been heard of for so
+  /// long; 0: it does not.
+  Duration lease = std::chrono::minutes(2);
+  Duration idle_stop{0};  ///< without a client and without work; 0: never
+  OnLastClient on_last_client = OnLastClient::keep;
+  Duration grace = std::chrono::seconds(10);  ///< before on_last_client stops
+  Duration max_run{0};                        ///< from the start of a run; 0: without a limit
+  Budget budget;
+  OnBusy on_busy = OnBusy::wait;
   Duration attach_timeout = std::chrono::seconds(60);
   KeepAlive keep_alive = KeepAlive::ping;
+  bool resume = true;  ///< clients stay when the connection to the runtime is lost
+  Duration resume_timeout = std::chrono::seconds(30);  ///< how long, until there is another
+  Parked parked = Parked::wait;
+  Clients clients = Clients::shared;
   std::vector<std::string>
       allowed_hosts;  ///< Host names besides IP literals, localhost and *.localhost
   std::vector<std::string> allowed_origins{"devtools://devtools"};
@@ -99,6 +134,7 @@ struct Config {
   Local local;
   Service service;
   Logging logging;
+  Duration drain = std::chrono::seconds(5);  ///< for commands under way when the daemon ends
   std::vector<Bridge> bridges;
 };
 

@@ -65,6 +65,13 @@ void each_field(S& limits, Visit&& visit) {
   visit("clients", limits.clients, Form::count);
 }
 
+template <Of<Budget> S, class Visit>
+void each_field(S& budget, Visit&& visit) {
+  visit("time", budget.time);
+  visit("credits", budget.credits, Form::count);
+  visit("per", budget.per);
+}
+
 template <Of<Bridge> S, class Visit>
 void each_field(S& bridge, Visit&& visit) {
   visit("name", bridge.name);
@@ -73,8 +80,19 @@ void each_field(S& bridge, Visit&& visit) {
   visit("upstream", bridge.upstream, Form::secret);
   visit("start", bridge.start);
   visit("on_exit", bridge.on_exit);
+  visit("lease", bridge.lease);
+  visit("idle_stop", bridge.idle_stop);
+  visit("on_last_client", bridge.on_last_client);
+  visit("grace", bridge.grace);
+  visit("max_run", bridge.max_run);
+  visit("budget", bridge.budget);
+  visit("on_busy", bridge.on_busy);
   visit("attach_timeout", bridge.attach_timeout);
   visit("keep_alive", bridge.keep_alive);
+  visit("resume", bridge.resume);
+  visit("resume_timeout", bridge.resume_timeout);
+  visit("parked", bridge.parked);
+  visit("clients", bridge.clients);
   visit("allowed_hosts", bridge.allowed_hosts);
   visit("allowed_origins", bridge.allowed_origins);
   visit("limits", bridge.limits);
@@ -87,11 +105,12 @@ void each_field(S& config, Visit&& visit) {
   visit("local", config.local);
   visit("service", config.service);
   visit("log", config.logging);
+  visit("drain", config.drain);
   visit("bridges", config.bridges);
 }
 
 template <class T>
 concept Section = Of<T, Api> || Of<T, Local> || Of<T, Service> || Of<T, Logging> ||
-    Of<T, RuntimeRef> || Of<T, Limits> || Of<T, Bridge> || Of<T, Config>;
+    Of<T, RuntimeRef> || Of<T, Limits> || Of<T, Budget> || Of<T, Bridge> || Of<T, Config>;
 
 }  // namespace bridge::config

@@ -30,6 +30,7 @@ class Loader {
     base_url();
     choose_backend();
     default_bridge();
+    cloud_defaults();
     assign_ports();
     // Without a readable file the rules would judge defaults.
     if (file_is_usable_) validate(config_, origins_, problems_);
@@ -146,6 +147,15 @@ class Loader {
     for (auto& bridge : config_.bridges) {
       if (bridge.runtime || bridge.upstream) continue;
       bridge.runtime.emplace().name = bridge.name;
+    }
+  }
+
+  void cloud_defaults() {
+    if (config_.backend != Backend::cloud) return;
+    for (std::size_t i = 0; i < config_.bridges.size(); ++i) {
+      auto& bridge = config_.bridges[i];
+      if (bridge.runtime && !origins_.has(fmt::format("bridges[{}].idle_stop", i)))
+        bridge.idle_stop = kCloudIdleStop;
     }
   }
 

@@ -110,6 +110,12 @@ class Reader {
     into = std::move(runtime);
   }
 
+  // A budget of time alone may be one word: `budget: 60m/day`.
+  void read(Value const& node, std::string const& path, Budget& into, Form form) {
+    if (node.kind != Value::Kind::scalar) return read<Budget>(node, path, into, form);
+    read_scalar(node, path, into, form);
+  }
+
   void read(Value const& node, std::string const& path, std::vector<Bridge>& into, Form) {
     if (!is_list(node, path)) return;
     into.clear();
@@ -138,6 +144,11 @@ class Reader {
     }
     if (node.kind != Value::Kind::scalar)
       return problem(node.place, fmt::format("{} must be a single value, not a list or map", path));
+    read_scalar(node, path, into, form);
+  }
+
+  template <class T>
+  void read_scalar(Value const& node, std::string const& path, T& into, Form form) {
     std::string text;
     if (auto const objection = expand(node.text, env_, text))
       return problem(node.place, fmt::format("{}: {}", path, *objection));

@@ -15,6 +15,8 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t kLongestName = 63;
 constexpr auto kLongestTime = Duration(24h);
+constexpr auto kLeastLease = Duration(30s);
+constexpr auto kLongestRun = Duration(31 * 24h);
 // A size below this was meant to have a unit: "64" for "64MiB".
 constexpr std::size_t kLeastSize = 4096;
 constexpr std::size_t kMostSize = 16ULL << 30;
@@ -93,10 +95,39 @@ class Rules {
     name(bridge, path);
     if (bridge.port) port(path + ".port", *bridge.port);
     selection(bridge, path);
+    lease(path + ".lease", bridge.lease);
+    lifetime(bridge, path);
     time(path + ".attach_timeout", bridge.attach_timeout);
+    time(path + ".resume_timeout", bridge.resume_timeout);
     hosts(bridge, path + ".allowed_hosts");
     allowed_origins(bridge, path + ".allowed_origins");
     limits(bridge.limits, path + ".limits.");
+  }
+
+  void lifetime(Bridge const& bridge, std::string const& path) {
+    if (bridge.upstream) {
+      auto const no_use = [&](char const* key, bool set) {
+        if (set)
+          problem(fmt::format("{}.{}", path, key),
+                  "beside an upstream, which is neither started nor stopped; remove it");
+      };
+      no_use("idle_stop", bridge.idle_stop > Duration::zero());
+      no_use("on_last_client", bridge.on_last_client == OnLastClient::stop);
+      no_use("max_run", bridge.max_run > Duration::zero());
+      no_use("budget", bridge.budget.time > Duration::zero() || bridge.budget.credits > 0);
+      return;
+    }
+    time_or_none(path + ".idle_stop", bridge.idle_stop, kLongestTime);
+    time_or_none(path + ".max_run", bridge.max_run, kLongestRun);
+    time_or_none(path + ".budget.time", bridge.budget.time, kLongestRun);
+    if (bridge.grace > kLongestTime)
+      problem(path + ".grace", fmt::format("must be at most {}", print_duration(kLongestTime)));
+  }
+
+  // Less than a second was meant to be another unit, and a script that attaches twice meets it.
+  void time_or_none(std::string const& path, Duration value, Duration longest) {
+    if (value == Duration::zero() || (value >= Duration(1s) && value <= longest)) return;
+    problem(path, fmt::format("must be 1s to {}, or 0s for none", print_duration(longest)));
   }
 
   void name(Bridge const& bridge, std::string const& path) {
@@ -166,6 +197,13 @@ class Rules {
     if (value <= Duration::zero() || value > kLongestTime)
       problem(path,
               fmt::format("must be more than 0s and at most {}", print_duration(kLongestTime)));
+  }
+
+  // The daemon is heard of every 20 s, by a ping.
+  void lease(std::string const& path, Duration value) {
+    if (value == Duration::zero() || (value >= kLeastLease && value <= kLongestTime)) return;
+    problem(path, fmt::format("must be {} to {}, or 0s for none", print_duration(kLeastLease),
+                              print_duration(kLongestTime)));
   }
 
   // A wildcard would let any web page in by DNS rebinding, which these lists are there to stop.

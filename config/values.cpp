@@ -68,6 +68,17 @@ Objection parse_value(std::string_view text, Form, Duration& out) {
   return std::nullopt;
 }
 
+Objection parse_value(std::string_view text, Form form, Budget& out) {
+  auto const slash = text.find('/');
+  Budget budget;
+  bool const fine = slash != std::string_view::npos &&
+                    !parse_value(text.substr(0, slash), form, budget.time) &&
+                    !parse_value(text.substr(slash + 1), form, budget.per);
+  if (!fine) return "is not a budget; write 60m/day, 20h/month, or a map of time, credits and per";
+  out = budget;
+  return std::nullopt;
+}
+
 Objection parse_value(std::string_view text, Form form, std::size_t& out) {
   if (form == Form::count) {
     if (!parse_number(text, out)) return "is not a number; write digits only";

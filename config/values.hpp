@@ -33,11 +33,22 @@ struct Choice {
 inline constexpr std::array kBackends{Choice<Backend>{"local", Backend::local},
                                       Choice<Backend>{"cloud", Backend::cloud}};
 inline constexpr std::array kStarts{Choice<Start>{"attach", Start::attach},
-                                    Choice<Start>{"boot", Start::boot}};
+                                    Choice<Start>{"boot", Start::boot},
+                                    Choice<Start>{"discovery", Start::discovery}};
 inline constexpr std::array kOnExits{Choice<OnExit>{"stop", OnExit::stop},
                                      Choice<OnExit>{"keep", OnExit::keep}};
+inline constexpr std::array kOnLastClients{Choice<OnLastClient>{"keep", OnLastClient::keep},
+                                           Choice<OnLastClient>{"stop", OnLastClient::stop}};
+inline constexpr std::array kOnBusies{Choice<OnBusy>{"wait", OnBusy::wait},
+                                      Choice<OnBusy>{"fail", OnBusy::fail}};
+inline constexpr std::array kBudgetPers{Choice<BudgetPer>{"day", BudgetPer::day},
+                                        Choice<BudgetPer>{"month", BudgetPer::month}};
 inline constexpr std::array kKeepAlives{Choice<KeepAlive>{"ping", KeepAlive::ping},
                                         Choice<KeepAlive>{"command", KeepAlive::command}};
+inline constexpr std::array kParked{Choice<Parked>{"wait", Parked::wait},
+                                    Choice<Parked>{"fail", Parked::fail}};
+inline constexpr std::array kClients{Choice<Clients>{"shared", Clients::shared},
+                                     Choice<Clients>{"exclusive", Clients::exclusive}};
 inline constexpr std::array kLogLevels{
     Choice<LogLevel>{"trace", LogLevel::trace}, Choice<LogLevel>{"debug", LogLevel::debug},
     Choice<LogLevel>{"info", LogLevel::info},   Choice<LogLevel>{"warn", LogLevel::warn},
@@ -56,8 +67,23 @@ constexpr auto const& choices(Start) {
 constexpr auto const& choices(OnExit) {
   return kOnExits;
 }
+constexpr auto const& choices(OnLastClient) {
+  return kOnLastClients;
+}
+constexpr auto const& choices(OnBusy) {
+  return kOnBusies;
+}
+constexpr auto const& choices(BudgetPer) {
+  return kBudgetPers;
+}
 constexpr auto const& choices(KeepAlive) {
   return kKeepAlives;
+}
+constexpr auto const& choices(Parked) {
+  return kParked;
+}
+constexpr auto const& choices(Clients) {
+  return kClients;
 }
 constexpr auto const& choices(LogLevel) {
   return kLogLevels;
@@ -75,6 +101,9 @@ constexpr auto const& choices(log::Format) {
 [[nodiscard]] Objection parse_value(std::string_view text, Form form,
                                     std::optional<std::uint16_t>& out);
 [[nodiscard]] Objection parse_value(std::string_view text, Form form, std::optional<Secret>& out);
+
+/// "60m/day", "20h/month": the short form of a budget of time.
+[[nodiscard]] Objection parse_value(std::string_view text, Form form, Budget& out);
 
 [[nodiscard]] Objection object_to_choice(std::string_view text,
                                          std::vector<std::string_view> const& names);

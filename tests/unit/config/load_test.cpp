@@ -275,3 +275,24 @@ TEST_CASE("load: a file that cannot be parsed gives its own problem only") {
   REQUIRE(!loaded);
   CHECK(loaded.error().list().size() == 1);
 }
+
+TEST_CASE("load: in the cloud nobody pays for a forgotten browser, unless the file says so") {
+  Setup setup;
+  setup.flags.config = setup.dir.write("c.yaml", R"(version: 1
+bridges:
+  - {name: a, port: 0}
+  - {name: b, port: 0, idle_stop: 0s}
+  - {name: c, port: 0, idle_stop: 1h}
+  - {name: d, port: 0, upstream: "wss://h"}
+)");
+  for (auto const& [backend, first] :
+       {std::pair("cloud", kCloudIdleStop), {"local", Duration(0)}}) {
+    setup.flags.backend = backend;
+    auto const loaded = setup.good();
+    auto const& bridges = loaded.config.bridges;
+    CHECK(bridges[0].idle_stop == first);
+    CHECK(bridges[1].idle_stop == Duration(0));
+    CHECK(bridges[2].idle_stop == std::chrono::hours(1));
+    CHECK(bridges[3].idle_stop == Duration(0));
+  }
+}

@@ -31,7 +31,14 @@ bridges:
       config: {profile: p, n: 1}
     start: boot
     on_exit: keep
+    idle_stop: 5m
+    on_last_client: stop
+    grace: 3s
+    max_run: 2h
+    budget: {time: 20h, credits: 500, per: month}
+    on_busy: fail
     attach_timeout: 1h
+    lease: 5m
     keep_alive: command
     allowed_hosts: [bridge.internal]
     allowed_origins: []
@@ -41,6 +48,8 @@ bridges:
     runtime: {id: rt_1}
   - name: c
     runtime: main
+    start: discovery
+    budget: 60m/day
   - name: d
     upstream: wss://host/secret
 )");
@@ -74,7 +83,16 @@ bridges:
   CHECK(a.runtime->create_config == R"({"profile":"p","n":1})");
   CHECK(a.start == Start::boot);
   CHECK(a.on_exit == OnExit::keep);
+  CHECK(a.idle_stop == 5min);
+  CHECK(a.on_last_client == OnLastClient::stop);
+  CHECK(a.grace == 3s);
+  CHECK(a.max_run == 2h);
+  CHECK(a.budget.time == 20h);
+  CHECK(a.budget.credits == 500);
+  CHECK(a.budget.per == BudgetPer::month);
+  CHECK(a.on_busy == OnBusy::fail);
   CHECK(a.attach_timeout == 1h);
+  CHECK(a.lease == 5min);
   CHECK(a.keep_alive == KeepAlive::command);
   CHECK(a.allowed_hosts == std::vector<std::string>{"bridge.internal"});
   CHECK(a.allowed_origins.empty());
@@ -87,10 +105,14 @@ bridges:
   CHECK(config.bridges[1].runtime->create_config == "{}");
   CHECK(!config.bridges[1].port);
   CHECK(config.bridges[2].runtime->name == "main");
+  CHECK(config.bridges[2].start == Start::discovery);
+  CHECK(config.bridges[2].budget.time == 1h);
+  CHECK(config.bridges[2].budget.credits == 0);
+  CHECK(config.bridges[2].budget.per == BudgetPer::day);
   CHECK(config.bridges[3].upstream->reveal() == "wss://host/secret");
-  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:29");
+  CHECK(read.origins.of("bridges[0].limits.clients").text() == "f.yaml:36");
   CHECK(read.origins.of("api.key_file").place() == "f.yaml:5:13");
-  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:33:14");
+  CHECK(read.origins.of("bridges[2].runtime.name").place() == "f.yaml:40:14");
   CHECK(read.origins.of("bridges[1].port").text() == "default");
 }
 

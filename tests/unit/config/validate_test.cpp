@@ -111,8 +111,42 @@ TEST_CASE("validate: the rules, each at the place of the value") {
        "f.yaml:2:39: bridges[0].limits.clients: must be 1 to 65536"},
       {"no time", "api: {timeout: 0s}",
        "f.yaml:2:16: api.timeout: must be more than 0s and at most 24h"},
+      {"a blink of a run", "bridges: [{name: a, max_run: 20ms}]",
+       "f.yaml:2:30: bridges[0].max_run: must be 1s to 744h, or 0s for none"},
+      {"an idle day and more", "bridges: [{name: a, idle_stop: 25h}]",
+       "f.yaml:2:32: bridges[0].idle_stop: must be 1s to 24h, or 0s for none"},
+      {"no idle stop", "bridges: [{name: a, idle_stop: 0s, max_run: 0s, grace: 0s}]", ""},
+      {"too much grace", "bridges: [{name: a, grace: 25h}]",
+       "f.yaml:2:28: bridges[0].grace: must be at most 24h"},
+      {"no budget", "bridges: [{name: a, budget: 60m}]",
+       "f.yaml:2:29: bridges[0].budget: \"60m\" is not a budget; write 60m/day, 20h/month, or a "
+       "map "
+       "of time, credits and per"},
+      {"a budget of another week", "bridges: [{name: a, budget: 60m/week}]",
+       "f.yaml:2:29: bridges[0].budget: \"60m/week\" is not a budget; write 60m/day, 20h/month, or "
+       "a "
+       "map of time, credits and per"},
+      {"a budget that is none", "bridges: [{name: a, budget: {time: 100ms}}]",
+       "f.yaml:2:36: bridges[0].budget.time: must be 1s to 744h, or 0s for none"},
+      {"the life of an upstream",
+       "bridges: [{name: a, upstream: 'wss://h', idle_stop: 5m, on_last_client: stop, max_run: 1h, "
+       "budget: 1h/day}]",
+       "f.yaml:2:53: bridges[0].idle_stop: beside an upstream, which is neither started nor "
+       "stopped; remove it\n"
+       "f.yaml:2:73: bridges[0].on_last_client: beside an upstream, which is neither started nor "
+       "stopped; remove it\n"
+       "f.yaml:2:88: bridges[0].max_run: beside an upstream, which is neither started nor stopped; "
+       "remove it\n"
+       "f.yaml:2:100: bridges[0].budget: beside an upstream, which is neither started nor stopped; "
+       "remove it"},
       {"too much time", "bridges: [{name: a, attach_timeout: 25h}]",
        "f.yaml:2:37: bridges[0].attach_timeout: must be more than 0s and at most 24h"},
+      {"a lease that pings do not keep", "bridges: [{name: a, lease: 29s}]",
+       "f.yaml:2:28: bridges[0].lease: must be 30s to 24h, or 0s for none"},
+      {"too long a lease", "bridges: [{name: a, lease: 25h}]",
+       "f.yaml:2:28: bridges[0].lease: must be 30s to 24h, or 0s for none"},
+      {"the shortest lease", "bridges: [{name: a, lease: 30s}]", ""},
+      {"no lease", "bridges: [{name: a, lease: 0s}]", ""},
       {"any host", "bridges: [{name: a, allowed_hosts: [ok.example, '*']}]",
        "f.yaml:2:49: bridges[0].allowed_hosts[1]: not a host name; write it without scheme, port "
        "and *"},
