@@ -22,21 +22,45 @@ constexpr std::array kKinds{
                 exit_code::authentication},
     FailureKind{"BINARY", "A client sent a binary message; CDP is text.",
                 "Send commands as text messages.", 400, exit_code::failure},
+    FailureKind{"BUDGET", "The bridge's budget for this day or month is used up.",
+                "Wait for the next day or month (UTC), or raise the bridge's budget; `bctrl-bridge "
+                "usage` shows what has used it.",
+                503, exit_code::quota},
     FailureKind{"CONTROLLER_BUSY",
                 "Somebody else drives the runtime: a runtime takes one controller at a time.",
                 "Wait until the other CDP client or hosted invocation ends, or stop it.", 503,
                 exit_code::controller_busy},
+    FailureKind{"IDLE_STOP", "Nobody used the runtime for idle_stop, so it was stopped.",
+                "Attach again: the bridge starts it anew.", 503, exit_code::failure},
+    FailureKind{"LAST_CLIENT",
+                "The last client had left, and on_last_client says that the runtime stops then.",
+                "Attach again: the bridge starts it anew.", 503, exit_code::failure},
+    FailureKind{"MAX_RUN", "The run had gone on for max_run, so it was ended.",
+                "Attach again: the bridge starts another. Raise max_run if runs need longer.", 503,
+                exit_code::failure},
     FailureKind{"NOT_FOUND", "The daemon does not know this control request.",
                 "Run the daemon and the command line from the same version.", 404,
                 exit_code::failure},
+    FailureKind{"NO_PLATFORM", "The bridge has a fixed upstream: no platform is behind it.",
+                "Give the bridge a runtime instead, or use the browser directly.", 400,
+                exit_code::usage},
     FailureKind{"NO_SUCH_BRIDGE", "No bridge of this name is configured.",
                 "`bctrl-bridge ls` lists the names.", 404, exit_code::usage},
     FailureKind{"QUOTA", "The plan, the number of running browsers or the credits are used up.",
                 "Stop another runtime or raise the plan's limits.", 503, exit_code::quota},
+    FailureKind{"RATE_LIMITED", "The API asks to be asked less often.",
+                "Attach again a little later; the bridge waits as the API asks, while "
+                "attach_timeout lasts.",
+                503, exit_code::unavailable},
+    FailureKind{"REFUSED", "The platform refused what it was asked to do in the runtime.",
+                "Read the message: it says what is wrong with the request.", 400,
+                exit_code::failure},
     FailureKind{
         "RUNTIME_NOT_FOUND", "The configured runtime does not exist for this key.",
         "Check runtime.id or runtime.name of the bridge and which account the key belongs to.", 503,
         exit_code::failure},
+    FailureKind{"RUN_OVER", "The run that the clients were attached to has ended.",
+                "Attach again: the bridge starts another.", 503, exit_code::unavailable},
     FailureKind{"SLOW_READER", "The client did not read what it was sent and its queue was full.",
                 "Read faster, ask for less, or raise limits.client_queue.", 503,
                 exit_code::failure},
@@ -103,13 +127,17 @@ Failure failure_of(api::ApiError const& error, std::string_view doing) {
     code = "RUNTIME_NOT_FOUND";
   } else if (cannot_host(error.code)) {
     code = "START_FAILED";
-  } else if (error.is_transport() || error.status >= 500 || error.status == 429) {
+  } else if (error.status == 429) {
+    code = "RATE_LIMITED";
+  } else if (error.is_transport() || error.status >= 500) {
     code = "API_UNREACHABLE";
   }
   auto without_request = error;
   without_request.request_id.clear();  // text() adds it
   Failure out(code, fmt::format("{}: {}", doing, without_request.text()));
   out.request_id = error.request_id;
+  if (error.is_busy() || error.status == 429 || error.status == 503)
+    out.retry_after = error.retry_after;
   return out;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,7 +44,10 @@ struct FailureKind {
 struct Failure {
   std::string code;  ///< of failure_kinds()
   std::string message;
-  std::string request_id;  ///< of the API, when it answered
+  std::string request_id;     ///< of the API, when it answered
+  bool nobody_there = false;  ///< the host is there, and nothing listens at the port
+  /// Trying again after so long may help: what the API asks for with 429 or 503.
+  std::optional<std::chrono::milliseconds> retry_after;
 
   Failure() = default;
   Failure(std::string_view code_, std::string message_)

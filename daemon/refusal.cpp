@@ -38,7 +38,10 @@ net::HttpReply refusal(Failure const& failure) {
   auto body = fmt::format("bctrl-bridge: {}\n{}\n", text, failure.way_out());
   auto reply = bare_reply(failure.kind().http_status, "text/plain; charset=UTF-8", std::move(body));
   reply.headers.emplace_back("x-playwright-debug-log", line);
-  if (reply.status == 503) reply.headers.emplace_back("Retry-After", "2");
+  if (reply.status != 503) return reply;
+  constexpr std::chrono::milliseconds kUsual(2000);
+  auto const wait = std::chrono::ceil<std::chrono::seconds>(failure.retry_after.value_or(kUsual));
+  reply.headers.emplace_back("Retry-After", std::to_string(wait.count()));
   return reply;
 }
 
