@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/backoff.hpp"
 #include "base/scope_exit.hpp"
 #include "base/uuid.hpp"
+#include "config/units.hpp"
 #include "daemon/refusal.hpp"
 #include "daemon/upstream.hpp"
 
@@ -20,6 +22,10 @@ std::string_view to_text(BridgeState state) {
       return "waking";
     case BridgeState::live:
       return "live";
+    case BridgeState::resuming:
+      return "resuming";
+    case BridgeState::released:
+      return "released";
     case BridgeState::closing:
       break;
   }
@@ -46,10 +52,12 @@ Bridge::Bridge(net::Loop& loop, net::Reach reach, api::Platform* platform, confi
                Timing timing)
     : loop_(loop),
       reach_(std::move(reach)),
+      platform_(platform),
       config_(std::move(config)),
       timing_(timing),
       log_(config_.name),
       browser_path_("/devtools/browser/" + new_uuid()),
+      lifetime_(rules_of(config_)),
       hold_watch_(timing.hold),
       changed_(loop.executor()),
       room_(loop.executor()),
@@ -80,12 +88,18 @@ void Bridge::fail(Failure failure) {
 
 Bridge::Status Bridge::status() const {
   Status out;
-  out.state = state_;
+  // A run that ends is not over before it is stopped, though its connection is.
+  out.state = ending_run_ && state_ == BridgeState::cold ? BridgeState::closing : state_;
   out.since = since_;
   out.reason = reason_;
   // What the user asked for is no failure, and a new try has not failed yet.
-  bool const failed = last_failure_ && last_failure_->code != "STOPPED";
+  auto const code = last_failure_ ? last_failure_->code : "STOPPED";
+  bool const failed =
+      code != "STOPPED" && code != "IDLE_STOP" && code != "LAST_CLIENT" && code != "MAX_RUN";
   if (failed && state_ == BridgeState::cold) out.last_failure = last_failure_;
+  out.attempts = attempts_;
+  out.stops = countdown();
+  if (has_budget()) out.budget = budget_now();
   out.clients = clients_.size();
   if (keeper_) {
     out.runtime = keeper_->runtime();
@@ -93,6 +107,9 @@ Bridge::Status Bridge::status() const {
     out.started_here = keeper_->started_here();
   }
   out.holding = holding_;
+  out.connected = upstream_ != nullptr;
+  out.connected_since = connected_since_;
+  if (auto const* holder = controller_.holder()) out.holder = *holder;
   if (mux_) {
     out.sessions = mux_->sessions();
     out.pending = mux_->pending();
@@ -105,22 +122,31 @@ Bridge::Status Bridge::status() const {
 // ---- the upstream's life ----------------------------------------------------------------------
 
 awaitable<void> Bridge::life() {
-  auto opened = co_await open_upstream();
-  // A browser that has just died is known to us before the platform knows that its run is over.
-  for (unsigned tries = 0; !opened && joined_run_ && !draining_ && tries < timing_.rejoin_tries &&
-                           opened.error().code == "UPSTREAM_REFUSED";
-       ++tries) {
-    co_await net::sleep_for(timing_.rejoin_pause * (1U << tries));
-    opened = co_await open_upstream();
-  }
+  if (recovering_ && !co_await recover()) co_return;
+  auto opened = co_await open_patiently();
   if (!opened || draining_) {
     fail(draining_ ? stopping() : opened.error());
     co_return;
   }
-  upstream_ = std::move(*opened);
   leaving_because_.reset();
-  changed_.notify_all();  // let_go() may wait for something to close
-  co_await run_upstream();
+  mux_.reset();
+  quiet_calls_ = 0;
+  for (;;) {
+    upstream_ = std::move(*opened);
+    connected_since_ = std::chrono::system_clock::now();
+    changed_.notify_all();  // let_go() may wait for something to close
+    auto const why = co_await run_upstream();
+    if (!clients_stay()) {
+      co_await send_home(why);
+      co_return;
+    }
+    mux_->suspend();
+    upstream_.reset();
+    opened = co_await regain_upstream(why);
+    if (opened) continue;
+    co_await send_home(opened.error());
+    co_return;
+  }
 }
 
 awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::open_upstream() {
@@ -140,9 +166,10 @@ awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
   if (config_.upstream) {
     address = config_.upstream->reveal();
   } else {
-    auto begun = co_await keeper_->start();
+    auto begun = co_await begin_run();
     if (!begun) co_return begun.error();
     joined_run_ = !begun->started;
+    note_run("");
     address = begun->connect_url.reveal();
   }
   auto url = net::parse_url(address);
@@ -150,18 +177,43 @@ awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
   co_return std::move(*url);
 }
 
-awaitable<void> Bridge::run_upstream() {
-  cdp::MuxOut& out = *this;
-  mux_ = std::make_unique<cdp::Mux>(out);
-  mux_->start([this](cdp::Mux::Answer const& answer) {
+// A new mux learns what the browser is; one that has lost its connection looks for the same
+// browser.
+void Bridge::meet_browser() {
+  if (!mux_) {
+    was_live_ = false;
+    not_same_.clear();
+    cdp::MuxOut& out = *this;
+    cdp::MuxOptions options;
+    options.survives = config_.resume;
+    mux_ = std::make_unique<cdp::Mux>(out, options);
+    mux_->start([this](cdp::Mux::Answer const& answer) {
+      if (!answer.ok()) {
+        upstream_->abort();  // no use: this browser will not tell its targets
+        return;
+      }
+      last_failure_.reset();
+      was_live_ = true;
+      take_over_contexts();
+      if (!controller_.is_ours()) mux_->pause(parked());
+      enter(BridgeState::live, mux_->discovery().version().product);
+    });
+    return;
+  }
+  mux_->resume([this](cdp::Mux::Answer const& answer) {
     if (!answer.ok()) {
-      upstream_->abort();  // no use: this browser will not tell its targets
+      not_same_ = answer.error;
+      upstream_->abort();
       return;
     }
-    last_failure_.reset();
-    auto const& version = mux_->discovery().version();
-    enter(BridgeState::live, version.product);
+    live_since_ = Clock::now();
+    if (controller_.is_ours()) mux_->go_on();
+    enter(BridgeState::live, fmt::format("{}, again", mux_->discovery().version().product));
   });
+}
+
+awaitable<Failure> Bridge::run_upstream() {
+  meet_browser();
   Upstream receiver(*this);
   auto ended = co_await (upstream_->run(receiver) || heartbeat() || watch_clients());
 
@@ -176,7 +228,12 @@ awaitable<void> Bridge::run_upstream() {
   } else {
     why.message = std::get<0>(ended).text();
   }
+  if (!not_same_.empty()) why.message = not_same_;
   room_.notify_all();
+  co_return why;
+}
+
+awaitable<void> Bridge::send_home(Failure why) {
   enter(BridgeState::closing, why.text());
   mux_->lose_upstream();
   auto const code = leaving_because_ ? net::ws_code::going_away : net::ws_code::service_restart;
@@ -190,6 +247,7 @@ awaitable<void> Bridge::run_upstream() {
   if (keeper_ && !leaving_because_ && !draining_) {
     bool const over = co_await keeper_->run_is_over();
     if (over) why.message += "; the run is over";
+    note_run(why.code);
   }
   fail(std::move(why));
 }
@@ -206,14 +264,14 @@ awaitable<std::string> Bridge::heartbeat() {
     // Stopped ourselves (a debugger, a laptop asleep), we have not read what has come meanwhile.
     bool const was_away = now - std::exchange(last_look, now) > timing_.silence_max / 2;
     heard_from = was_away ? now : std::max(heard_from, upstream_->last_received());
-    if (state_ == BridgeState::waking && now - begun > timing_.dial) {
+    bool const unknown = state_ == BridgeState::waking || state_ == BridgeState::resuming;
+    if (unknown && now - begun > timing_.dial) {
       why = "the runtime's browser does not answer";
     } else if (now - heard_from > timing_.silence_max) {
       why = "the runtime has fallen silent";
     } else {
       upstream_->ping();
-      if (config_.keep_alive == config::KeepAlive::command)
-        mux_->call("Browser.getVersion", "{}", [](cdp::Mux::Answer const&) {});
+      if (config_.keep_alive == config::KeepAlive::command) call_quietly("Browser.getVersion");
     }
   }
   upstream_->abort();
@@ -226,6 +284,7 @@ awaitable<std::string> Bridge::heartbeat() {
 awaitable<void> Bridge::watch_clients() {
   for (;;) {
     co_await net::sleep_for(timing_.watch_every);
+    if (Clock::now() - live_since_ >= timing_.watch_every) mux_->drop_unbound();
     auto const verdict = hold_watch_.look(mux_->holds(), Clock::now());
     for (auto const who : verdict.to_ping)
       if (auto* client = find_client(who)) client->ws().ping();
@@ -276,6 +335,12 @@ awaitable<void> Bridge::let_go(Failure why) {
       log_.info("waits for what is being started");
       give_up_->notify();
     }
+    bool const away = state_ == BridgeState::resuming || state_ == BridgeState::released;
+    if (away && !upstream_ && !leaving_because_) {
+      leaving_because_ = why;
+      give_up_->notify();
+      changed_.notify_all();
+    }
     bool const open = upstream_ && state_ != BridgeState::closing;
     if (open && !leaving_because_) {
       leaving_because_ = why;
@@ -299,12 +364,26 @@ awaitable<FailureOr<>> Bridge::stop_runtime() {
   enter(BridgeState::closing, "the runtime is being stopped");
   auto const back = scope_exit([this] { enter(BridgeState::cold, reason_); });
   auto stopped = co_await keeper_->stop();
+  note_run("STOPPED");
   reason_ = stopped ? "the runtime was stopped" : stopped.error().text();
   co_return stopped;
 }
 
-awaitable<std::string> Bridge::shut_down() {
+// What comes from now on is not for the runtime any more.
+awaitable<void> Bridge::drain_commands(Duration limit) {
+  constexpr auto kLook = 10ms;
+  auto const until = Clock::now() + limit;
+  while (mux_ && state_ == BridgeState::live && Clock::now() < until) {
+    mux_->pause(cdp::Mux::Meanwhile::held);
+    if (mux_->in_flight() == 0) co_return;
+    co_await net::sleep_for(kLook);
+  }
+}
+
+awaitable<std::string> Bridge::shut_down(Duration drain) {
   draining_ = true;
+  changed_.notify_all();
+  co_await drain_commands(drain);
   co_await let_go(stopping());
   std::string said = "nothing to stop";
   if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
@@ -312,9 +391,10 @@ awaitable<std::string> Bridge::shut_down() {
       said = fmt::format("runtime {} was not started here and is left alone",
                          keeper_->runtime().value);
     } else if (config_.on_exit == config::OnExit::keep) {
-      said = fmt::format("runtime {} keeps running (on_exit: keep)", keeper_->runtime().value);
+      said = co_await leave_running();
     } else {
       auto const stopped = co_await keeper_->stop();
+      note_run("STOPPING");
       said = stopped ? fmt::format("runtime {} stopped", keeper_->runtime().value)
                      : fmt::format("runtime {} MAY STILL RUN: {}", keeper_->runtime().value,
                                    stopped.error().text());
@@ -322,6 +402,7 @@ awaitable<std::string> Bridge::shut_down() {
   }
   tasks_.stop();
   co_await tasks_.join();
+  co_await note_end();
   co_return said;
 }
 

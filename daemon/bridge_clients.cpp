@@ -24,9 +24,12 @@ awaitable<FailureOr<>> Bridge::wait_until_live() {
   std::uint64_t seen_wake = 0;
   for (;;) {
     if (draining_) co_return stopping();
-    if (state_ == BridgeState::live) co_return FailureOr<>{};
-    if (state_ == BridgeState::cold) {
+    // What is being ended has no room for one more: whoever comes now gets the next run.
+    bool const open = !leaving_because_ && controller_.is_ours();
+    if (state_ == BridgeState::live && open) co_return FailureOr<>{};
+    if (state_ == BridgeState::cold && !ending_run_ && controller_.is_ours()) {
       if (seen_wake == wakes_ && seen_wake != 0) co_return *last_failure_;
+      if (auto over = over_budget()) co_return std::move(*over);
       seen_wake = ++wakes_;
       give_up_.emplace(loop_.executor());
       enter(BridgeState::waking, "");
@@ -44,10 +47,41 @@ Failure Bridge::attach_timeout(std::string_view what) const {
 }
 
 awaitable<FailureOr<>> Bridge::up() {
+  patience_until_ = std::max(patience_until_, Clock::now() + config_.attach_timeout);
+  ++waiters_;
+  note_use();
+  auto const done = scope_exit([this] {
+    --waiters_;
+    note_use();
+  });
   asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
   auto first = co_await (wait_until_live() || timer.async_wait(no_throw));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
-  co_return attach_timeout("the runtime is not ready");
+  if (auto const* holder = controller_.holder())
+    co_return Failure("CONTROLLER_BUSY",
+                      fmt::format("the runtime is let to another: {}", holder->who));
+  if (!trouble_) co_return attach_timeout("the runtime is not ready");
+  auto still = *trouble_;
+  still.message +=
+      fmt::format("; still so after {}", config::print_duration(config_.attach_timeout));
+  co_return still;
+}
+
+// One at a time, where the configuration says so, in the order of their coming.
+awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::uint64_t place) {
+  if (config_.clients == config::Clients::shared) co_return FailureOr<>{};
+  asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
+  while (line_.front() != place && !draining_) {
+    auto const first = co_await (changed_.wait() || exchange.gone() || timer.async_wait(no_throw));
+    if (first.index() == 1) co_return Failure("STOPPED", "the client left");
+    if (first.index() == 2)
+      co_return Failure(
+          "TOO_MANY_CLIENTS",
+          fmt::format("another client has the bridge to itself (clients: exclusive) "
+                      "and did not leave within {}; {} wait",
+                      config::print_duration(config_.attach_timeout), line_.size() - 1));
+  }
+  co_return draining_ ? FailureOr<>(stopping()) : FailureOr<>{};
 }
 
 awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
@@ -73,7 +107,20 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
     co_await exchange.reply(std::move(*refused));
     co_return;
   }
-  auto const admitted = co_await admit(exchange);
+  ++attaches_;
+  note_use();
+  auto const gone = scope_exit([this] {
+    --attaches_;
+    note_use();
+  });
+  auto const place = ++last_place_;
+  line_.push_back(place);
+  auto const leave_line = scope_exit([this, place] {
+    std::erase(line_, place);
+    changed_.notify_all();
+  });
+  auto admitted = co_await wait_for_turn(exchange, place);
+  if (admitted) admitted = co_await admit(exchange);
   if (!admitted) {
     log_.info("attach refused: {}", admitted.error().text());
     co_await exchange.reply(refusal(admitted.error()));
@@ -145,6 +192,7 @@ void Bridge::from_client(ClientId who, std::string_view frame) {
 }
 
 bool Bridge::upstream_full() const {
+  if (mux_ && mux_->held_bytes() > config_.limits.upstream_queue) return true;
   return upstream_ && upstream_->queued() > config_.limits.upstream_queue;
 }
 
@@ -153,7 +201,8 @@ awaitable<void> Bridge::upstream_room() {
 }
 
 void Bridge::to_upstream(cdp::Spliced const& message) {
-  (void)upstream_->send(message.pieces());  // never refuses: the queue has no cap of its own
+  if (upstream_)
+    (void)upstream_->send(message.pieces());  // never refuses: the queue has no cap of its own
 }
 
 Client* Bridge::find_client(ClientId who) const {
@@ -181,6 +230,16 @@ void Bridge::client_leaves(ClientId who) {
   if (auto* client = find_client(who)) client->ws().close(net::ws_code::normal, "");
 }
 
+void Bridge::context_made(std::string_view context) {
+  contexts_.emplace(context);
+  note_soon(Happening::Kind::context, std::string(context));
+}
+
+void Bridge::context_gone(std::string_view context) {
+  contexts_.erase(std::string(context));
+  note_soon(Happening::Kind::context_gone, std::string(context));
+}
+
 void Bridge::target_gone(ClientId who) {
   if (auto* client = find_client(who)) client->ws().finish();
 }
@@ -201,8 +260,16 @@ awaitable<FailureOr<std::string>> Bridge::call(std::string method, std::string p
     }
     shared->answered.notify();
   });
+  note_use();
+  auto const answered = scope_exit([this] { note_use(); });
   co_await shared->answered.wait();
   co_return std::move(shared->result);
+}
+
+awaitable<FailureOr<std::string>> Bridge::look_up(std::string method, std::string params) {
+  ++quiet_calls_;
+  auto const answered = scope_exit([this] { quiet_calls_ -= quiet_calls_ > 0 ? 1 : 0; });
+  co_return co_await call(std::move(method), std::move(params));
 }
 
 awaitable<std::string> Bridge::protocol() {

@@ -14,7 +14,10 @@
 #include "daemon/api_verb.hpp"
 #include "daemon/control_client.hpp"
 #include "daemon/failure.hpp"
+#include "daemon/gc.hpp"
+#include "daemon/handover_verbs.hpp"
 #include "daemon/serve.hpp"
+#include "daemon/usage_verb.hpp"
 #include "net/url.hpp"
 
 namespace bridge {
@@ -99,6 +102,8 @@ class Remote {
     if (bridge["runtimeId"].is_string()) fmt::print(", runtime {}", text("runtimeId"));
     fmt::print("\n");
     if (!text("reason").empty()) fmt::print("    {}\n", text("reason"));
+    if (bridge.contains("stops"))
+      fmt::print("    {}\n", bridge["stops"]["text"].get<std::string>());
     for (auto const& line : bridge.value("holding", Json::array()))
       fmt::print("    {}\n", line.get<std::string>());
     if (bridge.contains("failure"))
@@ -117,10 +122,16 @@ class Configured {
   bool with_origin = false;
   LocalVerb local;
   ApiVerb api;
+  GcVerb gc;
+  UsageVerb used;
 
   int serve_daemon() {
     return with_config(
         [this](config::Loaded const& loaded) { return bridge::serve(loaded, sources_.env); });
+  }
+  int usage() {
+    return with_config(
+        [this](config::Loaded const& loaded) { return print_usage(used, loaded, sources_.env); });
   }
   int serve_backend() {
     return with_config(
@@ -129,6 +140,10 @@ class Configured {
   int call() {
     return with_config(
         [this](config::Loaded const& loaded) { return call_api(api, loaded, sources_.env); });
+  }
+  int collect_left() {
+    return with_config(
+        [this](config::Loaded const& loaded) { return collect(gc, loaded, sources_.env); });
   }
   int check() {
     return with_config([](config::Loaded const& loaded) {
@@ -227,17 +242,12 @@ int explain_usage(CLI::App const& app, CLI::ParseError const& error, std::string
   return code == 0 ? exit_code::ok : exit_code::usage;
 }
 
-void add_api_verb(CLI::App& verb, Configured& configured) {
-  auto& api = configured.api;
-  verb.add_option("method", api.method, "GET, POST, PATCH, PUT or DELETE")->required();
-  verb.add_option("path", api.path, "Such as /v1/runtimes; /v1 may be left out")->required();
-  auto const field = [&api](bool typed) {
-    return [&api, typed](std::string const& text) { api.fields.push_back({text, typed}); };
+/// -f and -F, in the order in which they are given.
+void add_fields(CLI::App& verb, std::vector<ApiField>& fields, char const* where) {
+  auto const field = [&fields](bool typed) {
+    return [&fields, typed](std::string const& text) { fields.push_back({text, typed}); };
   };
-  verb.add_option_function<std::string>("-f,--raw-field", field(false),
-                                        "Text NAME=VALUE, NAME[MEMBER]=VALUE or NAME[]=VALUE: of "
-                                        "the query for GET and DELETE and beside "
-                                        "--input and --form, else of the body")
+  verb.add_option_function<std::string>("-f,--raw-field", field(false), where)
       ->trigger_on_parse()
       ->type_name("FIELD");
   verb.add_option_function<std::string>(
@@ -245,6 +255,45 @@ void add_api_verb(CLI::App& verb, Configured& configured) {
           "The same, but true, false, null and numbers are not text, and @FILE is read")
       ->trigger_on_parse()
       ->type_name("FIELD");
+}
+
+void add_handover_verbs(CLI::App& app, HandoverVerbs& verbs, config::Env const& env, int& exit) {
+  auto const named = [&](char const* name, char const* help, auto run) {
+    auto* added = app.add_subcommand(name, help);
+    added->group("Verbs");
+    added->callback([&verbs, &env, &exit, run] { exit = (verbs.*run)(env); });
+    added->add_option("name", verbs.name, "Name of a bridge, as ls lists it")->required();
+    return added;
+  };
+  auto* invoke = named("invoke", "Have the platform act in a bridge's runtime; clients wait",
+                       &HandoverVerbs::invoke);
+  invoke->add_option("--action", verbs.action, "Such as act, extract or agent");
+  add_fields(*invoke, verbs.fields, "Text NAME=VALUE of the invocation's body, as for api");
+  invoke->add_option("--input", verbs.input, "The whole body; - is standard input")
+      ->type_name("FILE");
+  named("release", "Let go of a bridge's runtime, for another to drive; clients wait",
+        &HandoverVerbs::release)
+      ->add_option("--for", verbs.time, "Such as 5m; else until acquire")
+      ->type_name("TIME");
+  named("acquire", "Take back what release has let go of", &HandoverVerbs::acquire);
+  auto* human = named("human", "Ask a person to do something in a bridge's runtime; clients wait",
+                      &HandoverVerbs::ask_human);
+  human->add_option("--message", verbs.message, "What is to be done")->required();
+  human->add_option("--timeout", verbs.time, "Such as 10m; else there is none")->type_name("TIME");
+  auto* end = app.add_subcommand("shutdown", "End the daemon");
+  end->group("Verbs");
+  end->callback([&verbs, &env, &exit] { exit = verbs.shut_down(env); });
+  end->add_option("--drain", verbs.time, "For commands under way; else as configured")
+      ->type_name("TIME");
+}
+
+void add_api_verb(CLI::App& verb, Configured& configured) {
+  auto& api = configured.api;
+  verb.add_option("method", api.method, "GET, POST, PATCH, PUT or DELETE")->required();
+  verb.add_option("path", api.path, "Such as /v1/runtimes; /v1 may be left out")->required();
+  add_fields(verb, api.fields,
+             "Text NAME=VALUE, NAME[MEMBER]=VALUE or NAME[]=VALUE: of the query for GET and DELETE "
+             "and beside --input and --form, else of the body");
   verb.add_option("-H,--header", api.headers, "'Name: value'")->expected(1)->take_all();
   auto* input = verb.add_option("--input", api.input, "Body; - is standard input");
   input->type_name("FILE");
@@ -302,6 +351,24 @@ int run_cli(int argc, char** argv, config::Env const& env) {
   named("up", "Wake a bridge's runtime and wait for it", [&] { exit = remote.act("up"); });
   named("stop", "Send a bridge's clients away and stop its runtime",
         [&] { exit = remote.act("stop"); });
+
+  HandoverVerbs handover;
+  add_handover_verbs(app, handover, env, exit);
+  auto* gc = verb(app, "gc", "Stop cloud runtimes of ours that were left running",
+                  [&] { exit = configured.collect_left(); });
+  gc->add_flag("--own", configured.gc.own, "Do not ask the daemon: it has ended");
+  gc->add_flag("--dry-run", configured.gc.dry_run, "Only say which");
+  gc->add_flag("--json", configured.gc.json, "Print JSON");
+  gc->add_option("--config", configured.flags.config, "Configuration file")->type_name("FILE");
+  add_backend_flags(*gc, configured.flags);
+  auto* usage = verb(app, "usage", "What the bridges' runs have used, by day",
+                     [&] { exit = configured.usage(); });
+  usage->add_option("name", configured.used.bridge, "Name of a bridge; none: all");
+  usage->add_option("--since", configured.used.since, "30d, 12h, or a day such as 2026-11-01")
+      ->capture_default_str()
+      ->type_name("WHEN");
+  usage->add_flag("--json", configured.used.json, "Print JSON");
+  usage->add_option("--config", configured.flags.config, "Configuration file")->type_name("FILE");
 
   auto* local = verb(app, "local", "Run the local backend alone, for BCTRL's SDK and CLI",
                      [&] { exit = configured.serve_backend(); });

@@ -29,6 +29,22 @@ Json to_json(Failure const& failure) {
   return out;
 }
 
+// Who drives the runtime, as far as we know: null when nobody of ours is connected.
+Json controller_of(Bridge::Status const& status) {
+  auto const now = Clock::now();
+  auto const clock = std::chrono::system_clock::now();
+  auto const when = [&](Clock::time_point time) {
+    return rfc3339(clock + std::chrono::duration_cast<std::chrono::milliseconds>(time - now));
+  };
+  if (status.holder) {
+    Json out{{"holder", status.holder->who}, {"since", when(status.holder->since)}};
+    if (status.holder->until) out["until"] = when(*status.holder->until);
+    return out;
+  }
+  if (!status.connected) return nullptr;
+  return {{"holder", "bridge"}, {"since", rfc3339(status.connected_since)}};
+}
+
 Json to_json(Daemon::Listed const& listed) {
   auto const status = listed.bridge->status();
   Json out{{"name", listed.bridge->config().name},
@@ -48,9 +64,62 @@ Json to_json(Daemon::Listed const& listed) {
            {"replies", status.counts.replies},
            {"events", status.counts.events},
            {"refused", status.counts.refused}};
+  out["controller"] = controller_of(status);
+  if (status.attempts > 0) out["attempts"] = status.attempts;
+  if (status.stops)
+    out["stops"] = {{"cause", to_text(status.stops->cause)},
+                    {"at", rfc3339(status.stops->at)},
+                    {"text", status.stops->text}};
+  if (status.budget) {
+    auto& budget = out["budget"];
+    if (auto const& left = status.budget->time)
+      budget["secondsLeft"] = std::chrono::floor<std::chrono::seconds>(*left).count();
+    if (auto const& left = status.budget->credits) budget["creditsLeft"] = *left;
+    budget["until"] = rfc3339(status.budget->period.to);
+  }
   if (!status.holding.empty()) out["holding"] = status.holding;
   if (status.last_failure) out["failure"] = to_json(*status.last_failure);
   return out;
+}
+
+Json ended(std::string_view id, std::string_view status, RuntimeId const& runtime,
+           RunId const& run) {
+  return {{"id", id}, {"status", status}, {"runtimeId", runtime.value}, {"runId", run.value}};
+}
+
+Json to_json(api::Invocation const& invocation) {
+  auto out = ended(invocation.id.value, invocation.status, invocation.runtime, invocation.run);
+  out["action"] = invocation.action;
+  if (!invocation.output_json.empty())
+    out["output"] = Json::parse(invocation.output_json, nullptr, false);
+  if (!invocation.error_code.empty())
+    out["error"] = {{"code", invocation.error_code}, {"message", invocation.error_message}};
+  return out;
+}
+
+Json to_json(api::HumanAction const& action) {
+  return ended(action.id, action.status, action.runtime, action.run);
+}
+
+std::optional<std::chrono::seconds> seconds_in(Json const& body, char const* name) {
+  if (!body.is_object() || !body.contains(name) || !body[name].is_number_integer())
+    return std::nullopt;
+  return std::chrono::seconds(std::max<std::int64_t>(0, body[name].get<std::int64_t>()));
+}
+
+Json reaped_to_json(std::vector<Reaped> const& reaped) {
+  Json runtimes = Json::array();
+  for (auto const& one : reaped) {
+    Json row{{"runtimeId", one.runtime.value},
+             {"name", one.name},
+             {"bridge", one.bridge},
+             {"fate", to_text(one.fate)},
+             {"line", to_line(one)}};
+    if (!one.why.empty()) row["why"] = one.why;
+    row["failed"] = one.fate == Reaped::Fate::failed;
+    runtimes.push_back(std::move(row));
+  }
+  return Json{{"runtimes", std::move(runtimes)}};
 }
 
 // Titles and reasons may hold any bytes: never throw on bad UTF-8.
@@ -98,45 +167,85 @@ std::string Control::locator_json() {
 }
 
 awaitable<void> Control::handle(net::HttpExchange& exchange) {
-  auto const& request = exchange.request();
-  auto reply = co_await answer(request.method, request.target);
+  auto reply = co_await answer(exchange);
   co_await exchange.reply(std::move(reply));
 }
 
-awaitable<net::HttpReply> Control::answer(std::string method, std::string path) {
+awaitable<net::HttpReply> Control::answer(net::HttpExchange& exchange) {
   constexpr std::string_view kBridges = "/bridges/";
+  auto const& method = exchange.request().method;
+  auto const& path = exchange.request().target;
   if (path == "/status" && method == "GET") {
     net::HttpReply reply;
     reply.headers.emplace_back("Content-Type", "application/json");
     reply.body = status_json();
     co_return reply;
   }
+  if (path == "/shutdown" && method == "POST") {
+    auto const body = Json::parse(exchange.request().body, nullptr, false);
+    daemon_.end(seconds_in(body, "drainSeconds"));
+    co_return json_reply(200, Json::object());
+  }
+  if (method == "POST" && (path == "/gc" || path == "/gc/dry-run"))
+    co_return co_await collect(path != "/gc");
   if (path.starts_with(kBridges)) {
     auto const rest = path.substr(kBridges.size());
     auto const slash = rest.find('/');
     auto name = net::percent_decode(std::string_view(rest).substr(0, slash));
     auto verb = slash == std::string::npos ? std::string() : rest.substr(slash + 1);
-    co_return co_await act(std::move(method), std::move(name), std::move(verb));
+    co_return co_await act(exchange, std::move(name), std::move(verb));
   }
   co_return error_reply(Failure("NOT_FOUND", "no such path"));
 }
 
-awaitable<net::HttpReply> Control::act(std::string method, std::string name, std::string verb) {
+awaitable<net::HttpReply> Control::collect(bool dry_run) {
+  auto const reaped = co_await daemon_.reap(dry_run);
+  if (!reaped) co_return error_reply(reaped.error());
+  co_return json_reply(200, reaped_to_json(*reaped));
+}
+
+awaitable<FailureOr<>> Control::tell(Bridge& bridge, std::string_view verb, Json const& body) {
+  if (verb == "up") co_return co_await bridge.up();
+  if (verb == "stop") co_return co_await bridge.stop_runtime();
+  if (verb == "release") co_return co_await bridge.release(seconds_in(body, "forSeconds"));
+  bridge.acquire();
+  co_return FailureOr<>{};
+}
+
+awaitable<net::HttpReply> Control::hand_over(net::HttpExchange& exchange, Bridge& bridge,
+                                             std::string verb) {
+  auto const& body = exchange.request().body;
+  if (verb == "invoke") {
+    auto const ended = co_await bridge.invoke(exchange, body);
+    co_return ended ? json_reply(200, to_json(*ended)) : error_reply(ended.error());
+  }
+  auto const asked = Json::parse(body, nullptr, false);
+  auto message = asked.is_object() ? asked.value("message", std::string()) : std::string();
+  auto const limit = seconds_in(asked, "timeoutSeconds");
+  auto const ended = co_await bridge.ask_human(exchange, std::move(message), limit);
+  co_return ended ? json_reply(200, to_json(*ended)) : error_reply(ended.error());
+}
+
+awaitable<net::HttpReply> Control::act(net::HttpExchange& exchange, std::string name,
+                                       std::string verb) {
   auto* bridge = daemon_.find(name);
   if (bridge == nullptr)
     co_return error_reply(
         Failure("NO_SUCH_BRIDGE", fmt::format("no bridge is named \"{}\"", name)));
-  FailureOr<> done;
-  if (method == "POST" && verb == "up") {
-    done = co_await bridge->up();
-  } else if (method == "POST" && verb == "stop") {
-    done = co_await bridge->stop_runtime();
+  auto const& method = exchange.request().method;
+  if (method == "POST" && (verb == "invoke" || verb == "human"))
+    co_return co_await hand_over(exchange, *bridge, std::move(verb));
+  bool const told = method == "POST" &&
+                    (verb == "up" || verb == "stop" || verb == "release" || verb == "acquire");
+  if (told) {
+    auto const body = Json::parse(exchange.request().body, nullptr, false);
+    auto const done = co_await tell(*bridge, verb, body);
+    if (!done) co_return error_reply(done.error());
   } else if (method != "GET" || !verb.empty()) {
     auto refused = error_reply(Failure("NOT_FOUND", "no such action"));
     refused.status = 405;
     co_return refused;
   }
-  if (!done) co_return error_reply(done.error());
   for (auto const& listed : daemon_.bridges())
     if (listed.bridge == bridge) co_return json_reply(200, to_json(listed));
   co_return json_reply(500, Json());

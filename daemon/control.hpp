@@ -1,11 +1,14 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "daemon/failure.hpp"
 #include "net/http_server.hpp"
 
 namespace bridge {
 
+class Bridge;
 class Daemon;
 
 /// What the verbs of the command line ask the daemon, as HTTP over a Unix socket that only its user
@@ -14,6 +17,13 @@ class Daemon;
 ///   GET  /bridges/<name>          one bridge
 ///   POST /bridges/<name>/up       wake it, answer when clients can attach
 ///   POST /bridges/<name>/stop     send its clients away and stop its runtime
+///   POST /bridges/<name>/release  let go of the runtime: {"forSeconds"?}
+///   POST /bridges/<name>/acquire  take it back
+///   POST /bridges/<name>/invoke   the API's body of an invocation; answers when it has ended
+///   POST /bridges/<name>/human    {"message", "timeoutSeconds"?}; answers when it has ended
+///   POST /shutdown                end the daemon: {"drainSeconds"?}
+///   POST /gc                      stop runtimes of ours that no bridge holds
+///   POST /gc/dry-run              only say which
 /// A name is percent-encoded. Errors are {"error":{"code","message","wayOut","requestId"?}} with
 /// the status of the failure's kind; 405 for an action that there is not.
 class Control final : public net::HttpHandler {
@@ -26,8 +36,14 @@ class Control final : public net::HttpHandler {
   [[nodiscard]] std::string locator_json();
 
  private:
-  awaitable<net::HttpReply> answer(std::string method, std::string path);
-  awaitable<net::HttpReply> act(std::string method, std::string name, std::string verb);
+  awaitable<net::HttpReply> answer(net::HttpExchange& exchange);
+  awaitable<net::HttpReply> act(net::HttpExchange& exchange, std::string name, std::string verb);
+  /// Answers what the bridge is afterwards.
+  awaitable<FailureOr<>> tell(Bridge& bridge, std::string_view verb,
+                              nlohmann::ordered_json const& body);
+  awaitable<net::HttpReply> hand_over(net::HttpExchange& exchange, Bridge& bridge,
+                                      std::string verb);
+  awaitable<net::HttpReply> collect(bool dry_run);
 
   Daemon& daemon_;
 };

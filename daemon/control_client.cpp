@@ -17,9 +17,8 @@ namespace {
 constexpr auto kTellLimit = 5s;
 constexpr auto kActLimit = 10min;
 
-awaitable<void> ask(net::Loop& loop, std::string path, net::HttpRequest request,
+awaitable<void> ask(net::Loop& loop, std::string path, net::HttpRequest request, Duration limit,
                     Result<net::HttpReply>& out) {
-  auto const limit = request.method == "GET" ? Duration(kTellLimit) : Duration(kActLimit);
   out = co_await net::request_unix(loop, std::move(path), std::move(request), limit);
 }
 
@@ -57,22 +56,37 @@ ControlAnswer explain(net::HttpReply const& reply) {
   return out;
 }
 
-}  // namespace
-
-ControlAnswer ask_daemon(config::Env const& env, std::string method, std::string path) {
+ControlAnswer exchange(config::Env const& env, net::HttpRequest request, Duration limit) {
   auto socket = config::find_control_socket(env);
   if (!socket) return {exit_code::no_daemon, socket.error().text(), {}};
   net::Loop loop;
-  net::HttpRequest request;
-  request.method = std::move(method);
-  request.target = std::move(path);
   Result<net::HttpReply> reply = Error(Errc::cancelled, "ask the daemon");
   net::Tasks tasks(loop.executor());
-  tasks.spawn("ask", ask(loop, std::move(*socket), std::move(request), reply));
+  tasks.spawn("ask", ask(loop, std::move(*socket), std::move(request), limit, reply));
   loop.run();
   if (!reply) return no_answer(reply.error());
   if (reply->status != 200) return explain(*reply);
   return {exit_code::ok, {}, std::move(reply->body)};
+}
+
+}  // namespace
+
+ControlAnswer ask_daemon(config::Env const& env, std::string method, std::string path) {
+  net::HttpRequest request;
+  request.method = std::move(method);
+  request.target = std::move(path);
+  auto const limit = request.method == "GET" ? Duration(kTellLimit) : Duration(kActLimit);
+  return exchange(env, std::move(request), limit);
+}
+
+ControlAnswer tell_daemon(config::Env const& env, std::string path, std::string body,
+                          std::chrono::milliseconds limit) {
+  net::HttpRequest request;
+  request.method = "POST";
+  request.target = std::move(path);
+  request.headers.emplace_back("Content-Type", "application/json");
+  request.body = std::move(body);
+  return exchange(env, std::move(request), limit);
 }
 
 }  // namespace bridge

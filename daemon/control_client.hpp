@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "config/env.hpp"
@@ -18,5 +19,8 @@ struct ControlAnswer {
 /// take as long as the bridge's attach_timeout, and the daemon bounds it.
 [[nodiscard]] ControlAnswer ask_daemon(config::Env const& env, std::string method,
                                        std::string path);
+/// A POST with a JSON body, for what has an end of its own and may take that long.
+[[nodiscard]] ControlAnswer tell_daemon(config::Env const& env, std::string path, std::string body,
+                                        std::chrono::milliseconds limit);
 
 }  // namespace bridge

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "daemon/port_owner.hpp"
+#include "daemon/settle.hpp"
 
 namespace bridge {
 namespace {
@@ -29,17 +32,33 @@ Daemon::Slot::Slot(net::Loop& loop, net::Reach reach, api::Platform* platform,
       server(loop, endpoint, bridge_port_limits(bridge.config()), bridge.config().name) {}
 
 Daemon::Daemon(net::Loop& loop, config::Config const& config, net::Reach const& reach,
-               api::Platform* platform, BackendInfo backend)
+               api::Platform* platform, BackendInfo backend, CrashRecord* record)
     : loop_(loop),
       config_(config),
+      platform_(platform),
       backend_(std::move(backend)),
+      record_(record),
       service_(*this),
       service_server_(loop, service_, {}, "service"),
       control_(*this),
       control_server_(loop, control_, {}, "control"),
-      tasks_(loop.executor()) {
+      tasks_(loop.executor()),
+      end_wanted_(loop.executor()),
+      drain_(config.drain) {
   for (auto const& bridge : config_.bridges)
     slots_.push_back(std::make_unique<Slot>(loop, reach, platform, bridge));
+  if (record_ == nullptr) return;
+  // The local backend's browsers end with us anyway.
+  bool const leased = backend_.kind == "cloud";
+  std::vector<Bridge*> bridges;
+  for (auto const& slot : slots_) {
+    auto& bridge = slot->bridge;
+    bridge.keep_record(*record_, leased ? bridge.config().lease : config::Duration::zero());
+    bridges.push_back(&bridge);
+  }
+  if (platform != nullptr)
+    caretaker_.emplace(loop_, *platform, *record_, config_, std::move(bridges), leased,
+                       Caretaker::Timing());
 }
 
 Daemon::~Daemon() = default;
@@ -71,20 +90,55 @@ Result<void> Daemon::listen(std::string const& control_socket) {
   if (auto const bound = listen_loopback(service_server_, config_.service.port, "service port");
       !bound)
     return bound.error();
-  for (auto const& slot : slots_) {
-    auto const port = slot->bridge.config().port.value_or(0);
-    auto const what = fmt::format("bridge {}", slot->bridge.config().name);
-    if (auto const bound = listen_loopback(slot->server, port, what); !bound) return bound.error();
-  }
+  for (auto const& slot : slots_)
+    if (auto const bound = listen_bridge(*slot); !bound) return bound.error();
   return {};
 }
 
+// A port that the kernel chose is taken again after a crash: clients have the address.
+Result<void> Daemon::listen_bridge(Slot& slot) {
+  auto const& config = slot.bridge.config();
+  auto const what = fmt::format("bridge {}", config.name);
+  auto const port = config.port.value_or(0);
+  bool const any = record_ != nullptr && port == 0;
+  std::uint16_t const before = any ? record_->left().of(config.name).port : std::uint16_t{0};
+  if (before != 0) {
+    if (listen_loopback(slot.server, before, what)) return {};
+    slot.server.forget_listeners();
+  }
+  return listen_loopback(slot.server, port, what);
+}
+
+void Daemon::note_address(Slot const& slot) {
+  if (record_ == nullptr) return;
+  Happening address;
+  address.kind = Happening::Kind::address;
+  address.bridge = slot.bridge.config().name;
+  address.port = slot.server.port();
+  address.text = slot.bridge.browser_path();
+  record_->note_soon(std::move(address));
+}
+
+void Daemon::keep_ledger(Ledger& ledger) {
+  ledger_ = &ledger;
+  for (auto const& slot : slots_) slot->bridge.keep_ledger(ledger);
+}
+
 void Daemon::start() {
+  if (ledger_ != nullptr && platform_ != nullptr) {
+    bool const credits = std::any_of(slots_.begin(), slots_.end(), [](auto const& slot) {
+      return slot->bridge.config().budget.credits > 0;
+    });
+    tasks_.spawn("ledger", settle_runs(*ledger_, *platform_, credits));
+  }
   control_server_.start();
   service_server_.start();
+  if (caretaker_) caretaker_->start();
   for (auto const& slot : slots_) {
-    slot->server.start();
     auto& bridge = slot->bridge;
+    note_address(*slot);
+    bridge.begin_recovery();  // before a client comes back that must wait for it
+    slot->server.start();
     if (bridge.config().start == config::Start::boot)
       tasks_.spawn("boot " + bridge.config().name, boot(bridge));
   }
@@ -94,8 +148,13 @@ awaitable<void> Daemon::boot(Bridge& bridge) {
   (void)co_await bridge.up();  // the bridge logs and keeps what went wrong
 }
 
-awaitable<void> Daemon::shut_down_one(Slot& slot, std::string& line) {
-  auto const said = co_await slot.bridge.shut_down();
+void Daemon::end(std::optional<Duration> drain) {
+  if (drain) drain_ = *drain;
+  end_wanted_.notify();
+}
+
+awaitable<void> Daemon::shut_down_one(Slot& slot, Duration drain, std::string& line) {
+  auto const said = co_await slot.bridge.shut_down(drain);
   line = fmt::format("{}: {}", slot.bridge.config().name, said);
   co_await slot.server.stop();
 }
@@ -103,17 +162,36 @@ awaitable<void> Daemon::shut_down_one(Slot& slot, std::string& line) {
 awaitable<std::vector<std::string>> Daemon::shut_down() {
   draining_ = true;
   for (auto const& slot : slots_) slot->server.stop_accepting();
+  if (caretaker_) co_await caretaker_->stop();  // a lease that we end must not be renewed
   std::vector<std::string> lines(slots_.size());
   net::Tasks leaving(loop_.executor());
   for (std::size_t i = 0; i < slots_.size(); ++i)
     leaving.spawn("shut down " + slots_[i]->bridge.config().name,
-                  shut_down_one(*slots_[i], lines[i]));
+                  shut_down_one(*slots_[i], drain_, lines[i]));
   co_await leaving.join();
   tasks_.stop();
   co_await tasks_.join();
   co_await service_server_.stop();
   co_await control_server_.stop();
+  if (record_ != nullptr) co_await record_->finish();
   co_return lines;
+}
+
+std::string Daemon::may_still_run() const {
+  if (backend_.kind == "local") return "; the browsers of the local backend end with it";
+  std::string out;
+  for (auto const& slot : slots_) {
+    auto const status = slot->bridge.status();
+    if (status.run.empty() || !status.started_here) continue;
+    out += fmt::format("; runtime {} of bridge {} may still run", status.runtime.value,
+                       slot->bridge.config().name);
+  }
+  return out;
+}
+
+awaitable<FailureOr<std::vector<Reaped>>> Daemon::reap(bool dry_run) {
+  if (caretaker_) co_return co_await caretaker_->reap(dry_run);
+  co_return std::vector<Reaped>();
 }
 
 Bridge* Daemon::find(std::string_view name) {

@@ -7,6 +7,7 @@
 
 #include "config/config.hpp"
 #include "daemon/bridge.hpp"
+#include "daemon/caretaker.hpp"
 #include "daemon/control.hpp"
 #include "daemon/endpoint.hpp"
 #include "daemon/service.hpp"
@@ -24,17 +25,34 @@ struct BackendInfo {
 /// All bridges of a configuration with their ports, the service port and the control socket.
 class Daemon {
  public:
-  /// `platform` may be null when no bridge has a runtime. All arguments outlive the daemon.
+  /// `platform` may be null when no bridge has a runtime, `record` when nothing need survive a
+  /// crash. All arguments outlive the daemon.
   Daemon(net::Loop& loop, config::Config const& config, net::Reach const& reach,
-         api::Platform* platform, BackendInfo backend);
+         api::Platform* platform, BackendInfo backend, CrashRecord* record = nullptr);
   ~Daemon();
 
+  /// Writes the runs of all bridges down there. Call it before start().
+  void keep_ledger(Ledger& ledger);
   /// Binds everything. The error names the address and, where the kernel tells, who has it.
   Result<void> listen(std::string const& control_socket);
   /// Accepts from now on; bridges with `start: boot` begin to wake.
   void start();
+  /// Somebody wants the daemon to end. Commands under way may take as long as `drain`; none: as the
+  /// configuration has it.
+  void end(std::optional<Duration> drain);
+  [[nodiscard]] Duration drain() const { return drain_; }
+  /// Returns when somebody does.
+  awaitable<void> end_wanted() { return end_wanted_.wait(); }
   /// No new clients, clients sent away, runtimes that we started stopped. One line for each bridge.
   awaitable<std::vector<std::string>> shut_down();
+
+  /// Stops active runtimes that this daemon, or one before it, has created and that no bridge
+  /// holds; with `dry_run` only says which.
+  awaitable<FailureOr<std::vector<Reaped>>> reap(bool dry_run);
+
+  /// "; runtime rt_1 of bridge main may still run": what an end without patience leaves, empty when
+  /// that is nothing.
+  [[nodiscard]] std::string may_still_run() const;
 
   [[nodiscard]] Bridge* find(std::string_view name);
   [[nodiscard]] Endpoint* endpoint(std::string_view name);
@@ -60,19 +78,27 @@ class Daemon {
     net::HttpServer server;
   };
   static awaitable<void> boot(Bridge& bridge);
-  static awaitable<void> shut_down_one(Slot& slot, std::string& line);
+  static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string& line);
+  Result<void> listen_bridge(Slot& slot);
+  void note_address(Slot const& slot);
   static Result<void> listen_loopback(net::HttpServer& server, std::uint16_t port,
                                       std::string const& what);
 
   net::Loop& loop_;
   config::Config const& config_;
+  api::Platform* platform_;
+  Ledger* ledger_ = nullptr;
   BackendInfo backend_;
+  CrashRecord* record_;
   std::vector<std::unique_ptr<Slot>> slots_;
+  std::optional<Caretaker> caretaker_;
   Service service_;
   net::HttpServer service_server_;
   Control control_;
   net::HttpServer control_server_;
   net::Tasks tasks_;
+  net::Signal end_wanted_;
+  Duration drain_;
   bool draining_ = false;
 };
 

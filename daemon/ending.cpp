@@ -26,7 +26,8 @@ awaitable<int> wait_for_signal(asio::signal_set& signals) {
 }
 
 awaitable<void> end_at_second_signal(asio::signal_set& signals, int first,
-                                     std::vector<std::string> files, std::string warning) {
+                                     std::vector<std::string> files,
+                                     std::function<std::string()> warning) {
   auto const begun = Clock::now();
   for (;;) {
     auto const [ec, number] = co_await signals.async_wait(no_throw);
@@ -34,7 +35,7 @@ awaitable<void> end_at_second_signal(asio::signal_set& signals, int first,
     auto const since = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun);
     if (!ends_at_once(first, number, since)) continue;
     for (auto const& file : files) ::unlink(file.c_str());
-    std::puts(warning.c_str());
+    std::puts(warning().c_str());
     std::fflush(stdout);
     ::_exit(128 + number);
   }

@@ -3,6 +3,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <chrono>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,9 +28,11 @@ awaitable<int> wait_for_signal(asio::signal_set& signals);
   return since >= (keys ? kEchoOfKey : kEcho);
 }
 
-/// For a polite end that takes too long: at a second signal says `warning` and ends the process.
+/// For a polite end that takes too long: at a second signal says what `warning` yields and ends the
+/// process.
 /// `first` began the polite end; `files` are ours and would stay behind.
 awaitable<void> end_at_second_signal(asio::signal_set& signals, int first,
-                                     std::vector<std::string> files, std::string warning);
+                                     std::vector<std::string> files,
+                                     std::function<std::string()> warning);
 
 }  // namespace bridge

@@ -143,6 +143,11 @@ awaitable<net::HttpReply> Endpoint::json_route(net::HttpExchange& exchange, std:
                                                std::string prefix) {
   auto const command = std::string(first_segment(rest));
   auto const here = authority(exchange, prefix);
+  bool const wakes = bridge_.config().start == config::Start::discovery;
+  if (wakes && (command == "version" || command == "list")) {
+    auto const awake = co_await wake(exchange);
+    if (!awake) co_return refusal(awake.error());
+  }
   if (command == "version")
     co_return json_reply(200, bridge_.discovery().version_json(here, bridge_.browser_path()));
   if (command == "list") {
@@ -165,6 +170,12 @@ awaitable<net::HttpReply> Endpoint::json_route(net::HttpExchange& exchange, std:
   co_return json_reply(404, "Unknown command: " + command);
 }
 
+awaitable<FailureOr<>> Endpoint::wake(net::HttpExchange& exchange) {
+  auto first = co_await (bridge_.up() || exchange.gone());
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return Failure("STOPPED", "the client left");
+}
+
 awaitable<FailureOr<std::string>> Endpoint::ask(net::HttpExchange& exchange, std::string method,
                                                 std::string params) {
   auto first = co_await (bridge_.call(std::move(method), std::move(params)) || exchange.gone() ||
@@ -180,8 +191,8 @@ awaitable<void> Endpoint::refresh_targets() {
   if (bridge_.state() != BridgeState::live) co_return;
   std::string method = "Target.getTargets";
   std::string params = R"({"filter":[{}]})";
-  auto const first =
-      co_await (bridge_.call(std::move(method), std::move(params)) || net::sleep_for(kFreshLimit));
+  auto const first = co_await (bridge_.look_up(std::move(method), std::move(params)) ||
+                               net::sleep_for(kFreshLimit));
   if (first.index() == 0 && std::get<0>(first)) bridge_.discovery().refresh(*std::get<0>(first));
 }
 

@@ -9,7 +9,8 @@
 namespace bridge {
 
 /// What Chrome's debugging port would answer, for one bridge: /json routes from what the bridge
-/// knows, and the WebSocket endpoints. Discovery is answered without waking anything.
+/// knows, and the WebSocket endpoints. Discovery is answered without waking anything, unless
+/// `start: discovery` is set.
 /// tests/e2e/endpoint.test.mjs asks Chromium and this the same, request by request.
 class Endpoint final : public net::HttpHandler {
  public:
@@ -24,6 +25,7 @@ class Endpoint final : public net::HttpHandler {
   awaitable<void> upgrade(net::HttpExchange& exchange, std::string path);
   awaitable<net::HttpReply> json_route(net::HttpExchange& exchange, std::string rest,
                                        std::string prefix);
+  awaitable<FailureOr<>> wake(net::HttpExchange& exchange);
   awaitable<void> refresh_targets();
   awaitable<net::HttpReply> new_target(net::HttpExchange& exchange, std::string rest,
                                        std::string authority);

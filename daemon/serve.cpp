@@ -17,6 +17,7 @@
 #include "daemon/locator.hpp"
 #include "daemon/port_owner.hpp"
 #include "daemon/reaching.hpp"
+#include "daemon/usage_verb.hpp"
 #include "systemd/notify.hpp"
 
 namespace bridge {
@@ -74,7 +75,9 @@ class Server {
 
  private:
   [[nodiscard]] std::optional<int> check_ports() const;
+  std::optional<int> open_record();
   std::optional<int> open_backing();
+  std::optional<int> open_ledger();
   std::optional<int> open_local(api::RestOptions& rest);
   std::optional<int> open_cloud(api::RestOptions& rest);
   [[nodiscard]] bool needs_platform() const;
@@ -88,6 +91,8 @@ class Server {
   net::Loop loop_;
   Reaching reaching_;
   Backing backing_;
+  std::unique_ptr<CrashRecord> record_;
+  std::unique_ptr<Ledger> ledger_;
   systemd::Notifier notifier_{env_};
   std::vector<std::string> files_;  // in the runtime directory, while we run
   int exit_ = exit_code::ok;
@@ -147,6 +152,25 @@ std::optional<int> Server::open_backing() {
   return std::nullopt;
 }
 
+// Without it the bridges work as well, but a budget has nothing to go by.
+std::optional<int> Server::open_ledger() {
+  if (!needs_platform()) return std::nullopt;
+  auto opened = open_ledger_of(env_);
+  if (opened) {
+    ledger_ = std::move(*opened);
+    return std::nullopt;
+  }
+  bool const needed =
+      std::any_of(config_.bridges.begin(), config_.bridges.end(), [](auto const& bridge) {
+        return bridge.budget.time.count() > 0 || bridge.budget.credits > 0;
+      });
+  if (needed)
+    return fail(exit_code::failure, opened.error().text(),
+                "A bridge has a budget, which is measured by that file");
+  log::write(LogLevel::warn, fmt::format("runs are not written down: {}", opened.error().text()));
+  return std::nullopt;
+}
+
 // Before the backend opens its state and looks for a browser; Daemon::listen() finds the rest.
 std::optional<int> Server::check_ports() const {
   auto const check = [](std::uint16_t port, std::string_view what) -> std::optional<int> {
@@ -160,6 +184,24 @@ std::optional<int> Server::check_ports() const {
   if (auto const failed = check(config_.service.port, "service port")) return failed;
   for (auto const& bridge : config_.bridges)
     if (auto const failed = check(bridge.port.value_or(0), "bridge " + bridge.name)) return failed;
+  return std::nullopt;
+}
+
+// Without it a crash would leave paid runtimes behind that nobody knows of.
+std::optional<int> Server::open_record() {
+  constexpr std::string_view kElsewhere =
+      "Stop that process, or set XDG_STATE_HOME to have another state directory";
+  auto const directory = config::state_dir(env_);
+  if (!directory) return fail(exit_code::failure, directory.error().text(), "");
+  if (auto const made = config::make_private_dir(*directory); !made)
+    return fail(exit_code::failure, made.error().text(), "");
+  auto record = CrashRecord::open(loop_, *directory);
+  if (!record)
+    return fail(exit_code::failure,
+                fmt::format("[START_FAILED] what must survive a crash cannot be kept: {}",
+                            record.error().text()),
+                record.error().is(Errc::refused) ? kElsewhere : "");
+  record_ = std::move(*record);
   return std::nullopt;
 }
 
@@ -179,9 +221,13 @@ int Server::run() {
                 "XDG_STATE_HOME to run another");
   if (auto const failed = check_ports()) return *failed;
   if (auto const failed = open_backing()) return *failed;
+  if (auto const failed = open_record()) return *failed;
+  if (auto const failed = open_ledger()) return *failed;
 
   files_ = {socket, *run_dir + "/bridges.json"};
-  Daemon daemon(loop_, config_, reaching_.reach, backing_.platform.get(), backing_.info);
+  Daemon daemon(loop_, config_, reaching_.reach, backing_.platform.get(), backing_.info,
+                record_.get());
+  if (ledger_) daemon.keep_ledger(*ledger_);
   if (auto const bound = daemon.listen(socket); !bound) {
     bool const in_use = bound.error().code == asio::error::address_in_use;
     return fail(exit_code::failure, bound.error().text(), in_use ? kOtherPort : "");
@@ -205,14 +251,17 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   if (auto const every = notifier_.watchdog_interval())
     helpers.spawn("watchdog", ping_watchdog(*every));
   if (backing_.info.kind == "cloud") helpers.spawn("key check", watch_key());
-  auto const first = co_await wait_for_signal(signals);
+  auto const ended = co_await (wait_for_signal(signals) || daemon.end_wanted());
+  auto const first = ended.index() == 0 ? std::get<0>(ended) : 0;
   notifier_.stopping();
   // A start under way is waited for, so that no paid runtime is left behind.
-  notifier_.extend(config_.api.start_timeout + config_.api.timeout);
+  auto const patience = config_.api.start_timeout + config_.api.timeout;
+  notifier_.extend(patience + std::chrono::ceil<std::chrono::milliseconds>(daemon.drain()));
   say("stopping; once more to end at once");
-  helpers.spawn("second signal",
-                end_at_second_signal(signals, first, files_,
-                                     "ended at once: runtimes that were started may still run"));
+  std::function<std::string()> const warning = [&daemon] {
+    return fmt::format("ended at once{}", daemon.may_still_run());
+  };
+  helpers.spawn("second signal", end_at_second_signal(signals, first, files_, warning));
   auto const lines = co_await daemon.shut_down();
   for (auto const& line : lines) say(line);
   helpers.stop();

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "api/json.hpp"
+#include "api/retry.hpp"
 #include "cdp/json_scan.hpp"
 #include "net/http_client.hpp"
 
@@ -12,6 +13,12 @@ namespace bridge {
 namespace {
 
 constexpr std::size_t kDiscoveryMax = 16ULL << 20;  // a /json body; the schema has 1.6 MB
+
+Failure refused(Error const& error) {
+  Failure failure("UPSTREAM_REFUSED", error.text());
+  failure.nobody_there = error.code == asio::error::connection_refused;
+  return failure;
+}
 
 awaitable<Result<net::HttpReply>> get(net::Loop& loop, net::Reach const& reach, net::Url from,
                                       Duration limit) {
@@ -25,7 +32,7 @@ awaitable<FailureOr<net::Url>> discover(net::Loop& loop, net::Reach const& reach
                                         Duration limit) {
   auto from = at.with_target("/json/version");
   auto reply = co_await get(loop, reach, std::move(from), limit);
-  if (!reply) co_return Failure("UPSTREAM_REFUSED", reply.error().text());
+  if (!reply) co_return refused(reply.error());
   auto const raw = cdp::find_member(reply->body, "webSocketDebuggerUrl");
   auto url = net::parse_url(raw ? cdp::decode_string(*raw) : std::string());
   if (reply->status != 200 || !url || !url->is_ws())
@@ -50,10 +57,11 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> dial(net::Loop& loop, net::
   auto const origin = url.origin();
   auto dialed = co_await net::dial_ws(loop, std::move(url), reach, ws_limits, limit);
   if (auto* ws = std::get_if<std::unique_ptr<net::WsStream>>(&dialed)) co_return std::move(*ws);
-  if (auto* error = std::get_if<Error>(&dialed))
-    co_return Failure("UPSTREAM_REFUSED", error->text());
+  if (auto* error = std::get_if<Error>(&dialed)) co_return refused(*error);
   auto const& refused = std::get<net::UpgradeRefused>(dialed);
-  auto const error = api::read_error(refused.status, refused.body);
+  auto error = api::read_error(refused.status, refused.body);
+  error.retry_after = api::parse_retry_after(net::find_header(refused.headers, "Retry-After"),
+                                             std::chrono::system_clock::now());
   auto failure = failure_of(error, fmt::format("connect to {}", origin));
   if (failure.code != "CONTROLLER_BUSY") failure.code = "UPSTREAM_REFUSED";
   co_return failure;

@@ -9,11 +9,11 @@ import { soon } from './lib/eventually.mjs';
 import { servePages } from './lib/pages.mjs';
 import { Wire } from './lib/wire.mjs';
 
-test('a cut connection to the browser closes everybody with 1012, and both MCP servers go on with their next call', async (t) => {
+test('with resume: false, a cut connection to the browser closes everybody with 1012, and both MCP servers go on with their next call', async (t) => {
   const site = await servePages(t);
   const chromium = await Chromium.start(t);
   const wire = await Wire.start(t, chromium.port);
-  const config = CONFIG.replace('runtime: {name: main}', `upstream: "${wire.http}"`);
+  const config = CONFIG.replace('runtime: {name: main}', `upstream: "${wire.http}", resume: false`);
   const daemon = await Daemon.start(t, { config });
   const given = { address: daemon.http, site, cwd: daemon.sandbox.env.HOME };
   const servers = {

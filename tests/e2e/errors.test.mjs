@@ -125,7 +125,8 @@ for (const { name, status, code, says, exit } of REFUSALS) {
   test(`${name}: up exits ${exit} with [${says}] and the request id`, async (t) => {
     const api = await fakeApi(t, { on: /\/start$/, status, code });
     const sandbox = cloudSandbox(t);
-    const daemon = await Daemon.start(t, { sandbox, config: cloud(api.url), env: { BCTRL_API_KEY: KEY } });
+    const config = cloud(api.url).replace('port: 0, runtime', 'port: 0, on_busy: fail, runtime');
+    const daemon = await Daemon.start(t, { sandbox, config, env: { BCTRL_API_KEY: KEY } });
     const up = await daemon.cli('up', 'main');
     assert.equal(up.code, exit, up.stderr);
     assertOneLine(up.stderr, new RegExp(`^bctrl-bridge: \\[${says}\\] .*req_e2e_1`));

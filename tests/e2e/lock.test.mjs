@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { Cdp } from './lib/cdp.mjs';
-import { Daemon } from './lib/daemon.mjs';
+import { CONFIG, Daemon } from './lib/daemon.mjs';
 import { eventually } from './lib/eventually.mjs';
 import { upgrade } from './lib/http.mjs';
 
@@ -13,7 +13,7 @@ async function connectUrl(daemon, runtimeId) {
 }
 
 test('the bridge holds the controller lock, and somebody else may hold it against the bridge', async (t) => {
-  const daemon = await Daemon.start(t);
+  const daemon = await Daemon.start(t, { config: CONFIG.replace('port: 0, runtime', 'port: 0, on_busy: fail, runtime') });
   await daemon.ask('up', 'main');
   const { runtimeId } = await daemon.bridge();
 

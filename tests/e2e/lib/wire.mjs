@@ -3,10 +3,16 @@ import net from 'node:net';
 /** A wire to a port of this machine that a test can cut. Its address is `http`. */
 export class Wire {
   #sockets = new Set();
+  #down = false;
+  #frozen = false;
+  #left = Infinity; // pieces until the next cut
+  /** How often something was connected when it was cut. */
+  cuts = 0;
 
   static async start(t, port) {
     const wire = new Wire();
     const server = net.createServer((near) => {
+      if (wire.#down) return near.resetAndDestroy();
       const far = net.connect(port, '127.0.0.1');
       for (const [from, to] of [[near, far], [far, near]]) {
         wire.#sockets.add(from);
@@ -15,7 +21,8 @@ export class Wire {
           wire.#sockets.delete(from);
           to.destroy();
         });
-        from.pipe(to);
+        from.on('data', (piece) => wire.#carry(from, to, piece));
+        from.on('end', () => to.end());
       }
     });
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -29,6 +36,44 @@ export class Wire {
 
   /** What is connected is connected no more; who dials again is. */
   cut() {
+    if (this.#sockets.size > 0) ++this.cuts;
     for (const socket of this.#sockets) socket.resetAndDestroy();
+  }
+
+  #carry(from, to, piece) {
+    if (--this.#left < 0) {
+      this.#left = Infinity;
+      return this.cut();
+    }
+    if (!to.write(piece)) {
+      from.pause();
+      to.once('drain', () => this.#frozen || from.resume());
+    }
+  }
+
+  /** Is cut when so many more pieces have come through, in whichever direction. */
+  cutAfter(pieces) {
+    this.#left = pieces;
+  }
+
+  /** Nothing comes through, and nobody is told: a network that is gone. Until thaw(). */
+  freeze() {
+    this.#frozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  thaw() {
+    this.#frozen = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  /** Nobody gets through until up(). */
+  down() {
+    this.#down = true;
+    this.cut();
+  }
+
+  up() {
+    this.#down = false;
   }
 }

@@ -28,6 +28,13 @@ inline config::Bridge bridge_config() {
   return out;
 }
 
+/// The same, and clients go with the connection.
+inline config::Bridge without_resume() {
+  auto config = bridge_config();
+  config.resume = false;
+  return config;
+}
+
 /// One bridge behind a real port, between a fake platform and a fake upstream.
 struct Bench {
   explicit Bench(config::Bridge config = bridge_config(), Bridge::Timing timing = {})
@@ -50,7 +57,7 @@ struct Bench {
   }
 
   awaitable<void> end() {
-    (void)co_await bridge.shut_down();
+    (void)co_await bridge.shut_down(0s);
     co_await server.stop();
     co_await upstream.stop();
   }
@@ -81,10 +88,16 @@ struct Bench {
   }
   FailureOr<> up() { return finish(loop, bridge.up()); }
   FailureOr<> stop_runtime() { return finish(loop, bridge.stop_runtime()); }
-  std::string shut_down() { return finish(loop, bridge.shut_down()); }
+  std::string shut_down() { return finish(loop, bridge.shut_down(0s)); }
   /// Begins and does not wait; `done` holds the answer when there is one.
   void begin_stop(std::optional<FailureOr<>>& done) { start(bridge.stop_runtime(), done); }
-  void begin_shut_down(std::optional<std::string>& done) { start(bridge.shut_down(), done); }
+  void begin_release(std::optional<Duration> time, std::optional<FailureOr<>>& done) {
+    start(bridge.release(time), done);
+  }
+  FailureOr<> release(std::optional<Duration> time = {}) {
+    return finish(loop, bridge.release(time));
+  }
+  void begin_shut_down(std::optional<std::string>& done) { start(bridge.shut_down(0s), done); }
   void until_state(BridgeState state) {
     until(to_text(state), [&] { return bridge.state() == state; });
   }
@@ -92,6 +105,7 @@ struct Bench {
   net::Loop loop;
   FakePlatform platform{loop};
   FakeUpstream upstream{loop};
+  std::unique_ptr<CrashRecord> record;  // for tests that keep one
   Bridge bridge;
   Endpoint endpoint{bridge};
   net::HttpServer server{loop, endpoint, {}, "bench"};

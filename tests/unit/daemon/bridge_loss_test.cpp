@@ -7,8 +7,8 @@
 
 using namespace bridge;
 using test::Bench;
-using test::bridge_config;
 using test::CdpClient;
+using test::without_resume;
 
 namespace {
 
@@ -33,7 +33,7 @@ void clog(Bench& bench, CdpClient& client) {
 }  // namespace
 
 TEST_CASE("bridge: when the upstream drops, each pending command is answered once, then 1012") {
-  Bench bench;
+  Bench bench(without_resume());
   bench.upstream.add_target("T1", "page", "one");
   auto& a = bench.join();
   auto& b = bench.join();
@@ -67,7 +67,7 @@ TEST_CASE("bridge: when the upstream drops, each pending command is answered onc
 }
 
 TEST_CASE("bridge: after a drop nothing is dialled until a client attaches; the run is joined") {
-  Bench bench;
+  Bench bench(without_resume());
   auto& client = bench.join();
   bench.upstream.drop();
   bench.until("it is closed", [&] { return client.ended(); });
@@ -88,7 +88,7 @@ TEST_CASE("bridge: after a drop nothing is dialled until a client attaches; the 
 
 TEST_CASE("bridge: a close frame of the runtime is passed on in words, without its secrets") {
   log::Capture log;
-  Bench bench;
+  Bench bench(without_resume());
   auto& client = bench.join();
   bench.upstream.close(1011, "gone: " + bench.upstream.url());
   bench.until("it is closed", [&] { return client.ended(); });
@@ -103,7 +103,7 @@ TEST_CASE("bridge: a close frame of the runtime is passed on in words, without i
 }
 
 TEST_CASE("bridge: when the run is over the status says so, and the next attach opens a new run") {
-  Bench bench;
+  Bench bench(without_resume());
   bench.join();
   bench.platform.end_run(RuntimeId("rt_1"));
   bench.upstream.drop();
@@ -119,7 +119,7 @@ TEST_CASE("bridge: a runtime that answers no ping is given up") {
   Bridge::Timing timing;
   timing.ping_every = 2ms;
   timing.silence_max = 30ms;
-  Bench bench(bridge_config(), timing);
+  Bench bench(without_resume(), timing);
   auto& client = bench.join();
   bench.upstream.read(false);
   bench.until("the client is told", [&] { return client.ended(); });
@@ -131,7 +131,7 @@ TEST_CASE("bridge: who was stopped himself does not take his runtime for silent"
   Bridge::Timing timing;
   timing.ping_every = 5ms;
   timing.silence_max = 100ms;
-  Bench bench(bridge_config(), timing);
+  Bench bench(without_resume(), timing);
   auto& client = bench.join();
   std::this_thread::sleep_for(300ms);  // as a debugger does it to all of us: nothing is read
   auto const back = Clock::now();
@@ -144,7 +144,7 @@ TEST_CASE("bridge: pings keep a quiet connection") {
   Bridge::Timing timing;
   timing.ping_every = 1ms;
   timing.silence_max = 10s;
-  Bench bench(bridge_config(), timing);
+  Bench bench(without_resume(), timing);
   auto& client = bench.join();
   auto const begin = Clock::now();
   bench.until("many pings passed", [&] { return Clock::now() - begin > 30ms; });
@@ -154,7 +154,7 @@ TEST_CASE("bridge: pings keep a quiet connection") {
 }
 
 TEST_CASE("bridge: keep_alive: command sends a command besides, which no client sees") {
-  auto config = bridge_config();
+  auto config = without_resume();
   config.keep_alive = config::KeepAlive::command;
   Bridge::Timing timing;
   timing.ping_every = 1ms;
@@ -170,7 +170,7 @@ TEST_CASE("bridge: keep_alive: command sends a command besides, which no client 
 TEST_CASE("bridge: a client that does not take its farewell does not hold the bridge up") {
   Bridge::Timing timing;
   timing.farewell = 20ms;
-  Bench bench(bridge_config(), timing);
+  Bench bench(without_resume(), timing);
   auto& deaf = bench.join();
   clog(bench, deaf);
   bench.upstream.drop();
@@ -181,7 +181,7 @@ TEST_CASE("bridge: a client that does not take its farewell does not hold the br
 TEST_CASE("bridge: an attach while the clients are sent away waits, and dials anew") {
   Bridge::Timing timing;
   timing.farewell = 50ms;
-  Bench bench(bridge_config(), timing);
+  Bench bench(without_resume(), timing);
   auto& deaf = bench.join();
   clog(bench, deaf);
   bench.upstream.drop();
@@ -195,7 +195,7 @@ TEST_CASE("bridge: an attach while the clients are sent away waits, and dials an
 }
 
 TEST_CASE("bridge: clients paused by a full upstream are released when it drops") {
-  auto config = bridge_config();
+  auto config = without_resume();
   config.limits.upstream_queue = 64 * 1024;
   Bench bench(config);
   auto& client = bench.join();
@@ -212,7 +212,7 @@ TEST_CASE("bridge: clients paused by a full upstream are released when it drops"
 }
 
 TEST_CASE("bridge: what was known of the browser stays after a loss, its targets do not") {
-  Bench bench;
+  Bench bench(without_resume());
   bench.upstream.add_target("T1", "page", "one");
   REQUIRE(bench.up().has_value());
   CHECK(bench.bridge.discovery().size() == 1);

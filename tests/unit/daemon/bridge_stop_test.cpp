@@ -100,7 +100,7 @@ TEST_CASE("bridge: an attach during the stop waits, and its new run is ours") {
 TEST_CASE("bridge: a stop while clients are sent away ends even if an attach waits for that too") {
   Bridge::Timing timing;
   timing.farewell = 30ms;
-  Bench bench(bridge_config(), timing);
+  Bench bench(test::without_resume(), timing);
   auto& deaf = bench.join();
   deaf.read(false);
   deaf.send(R"({"id":1,"method":"Test.large","params":{"bytes":30000000}})");
@@ -231,7 +231,7 @@ TEST_CASE("bridge: a runtime that we failed to stop at the end is named with the
 }
 
 TEST_CASE("bridge: a runtime lost by a drop is still stopped at the end") {
-  Bench bench;
+  Bench bench(test::without_resume());
   bench.join();
   bench.upstream.drop();
   bench.until_state(BridgeState::cold);

@@ -84,7 +84,9 @@ TEST_CASE("bridge: up wakes without a client, and again does nothing") {
 
 TEST_CASE("bridge: an upgrade refused as busy says that somebody else drives, and no secret") {
   log::Capture log;
-  Bench bench;
+  auto config = bridge_config();
+  config.on_busy = config::OnBusy::fail;
+  Bench bench(config);
   bench.upstream.refusal =
       json_error(409, R"({"code":"runtime.controller_busy","message":"not you: )" +
                           bench.upstream.url() + R"(","requestId":"req_9"})");
@@ -207,7 +209,7 @@ TEST_CASE("bridge: a fixed upstream needs no platform") {
   CHECK(upstream.connections() == 1);
   CHECK(bridge.status().runtime.empty());
   CHECK(test::finish(loop, bridge.stop_runtime()).has_value());
-  CHECK(test::finish(loop, bridge.shut_down()) == "nothing to stop");
+  CHECK(test::finish(loop, bridge.shut_down(0s)) == "nothing to stop");
   test::finish(loop, upstream.stop());
 }
 

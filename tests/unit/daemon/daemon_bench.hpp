@@ -57,8 +57,9 @@ struct DaemonBench {
   [[nodiscard]] std::string socket() const { return (directory.path() / "control.sock").string(); }
 
   /// One request over the control socket.
-  net::HttpReply control(std::string method, std::string path) {
+  net::HttpReply control(std::string method, std::string path, std::string body = {}) {
     net::HttpRequest request;
+    request.body = std::move(body);
     request.method = std::move(method);
     request.target = std::move(path);
     auto const reply = finish(loop, net::request_unix(loop, socket(), std::move(request), 30s));

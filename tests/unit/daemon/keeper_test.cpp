@@ -134,7 +134,7 @@ TEST_CASE("keeper: what the platform answers to a start becomes a failure with a
            Row{"unknown", 404, "runtime.not_found", "RUNTIME_NOT_FOUND"},
            Row{"driven by another", 409, "runtime.controller_busy", "CONTROLLER_BUSY"},
            Row{"a bad request", 400, "request.invalid", "START_FAILED"},
-           Row{"too many requests", 429, "rate.limited", "API_UNREACHABLE"},
+           Row{"too many requests", 429, "rate.limited", "RATE_LIMITED"},
            Row{"down", 503, "api.unavailable", "API_UNREACHABLE"},
            Row{"no answer", 0, "network.error", "API_UNREACHABLE"},
        }) {

@@ -1,0 +1,150 @@
+#include <nlohmann/json.hpp>
+
+#include "daemon/owner_tag.hpp"
+#include "tests/unit/daemon/bench.hpp"
+#include "tests/unit/local/temporary_directory.hpp"
+
+using namespace bridge;
+using test::Bench;
+
+namespace {
+
+/// A state directory in which a killed daemon has left something.
+struct Left {
+  net::Loop loop;
+  test::TemporaryDirectory directory;
+
+  void note(Happening what) {
+    auto record = CrashRecord::open(loop, directory.path().string());
+    REQUIRE(record.has_value());
+    what.bridge = "main";
+    REQUIRE(test::finish(loop, (*record)->note(std::move(what))).has_value());
+  }
+  void note_address() {
+    Happening address;
+    address.port = 9411;
+    address.text = "/devtools/browser/before";
+    note(address);
+  }
+  void note_run(std::string run) {
+    Happening started;
+    started.kind = Happening::Kind::started;
+    started.runtime = RuntimeId("rt_1");
+    started.run = RunId(std::move(run));
+    started.ours = true;
+    note(started);
+  }
+};
+
+void keep_record(Bench& bench, Left const& left) {
+  auto record = CrashRecord::open(bench.loop, left.directory.path().string());
+  REQUIRE(record.has_value());
+  bench.record = std::move(*record);
+  bench.bridge.keep_record(*bench.record, 0s);
+}
+
+}  // namespace
+
+TEST_CASE("bridge: a run that a killed daemon has left is taken over, at the same address") {
+  Left left;
+  left.note_address();
+  left.note_run("run_1");
+  Bench bench;
+  keep_record(bench, left);
+  bench.platform.open_run(bench.platform.add_runtime("main"));
+  CHECK(bench.bridge.browser_path() == "/devtools/browser/before");
+  bench.bridge.begin_recovery();
+  CHECK(bench.bridge.state() == BridgeState::waking);
+  bench.join();  // waits for it
+  CHECK(bench.bridge.state() == BridgeState::live);
+  CHECK(bench.bridge.status().started_here);
+  CHECK(bench.platform.start_keys.empty());
+  CHECK(bench.shut_down() == "runtime rt_1 stopped");
+  CHECK(bench.record->holdings().all().empty());
+}
+
+TEST_CASE("bridge: a run that is over meanwhile starts no other one, but for a client") {
+  Left left;
+  left.note_run("run_1");
+  Bench bench;
+  keep_record(bench, left);
+  bench.platform.add_runtime("main");
+  bool const waits = [] {
+    bool with = false;
+    SUBCASE("nobody waits") {
+      with = false;
+    }
+    SUBCASE("a client waits") {
+      with = true;
+    }
+    return with;
+  }();
+  bench.bridge.begin_recovery();
+  if (waits) {
+    bench.join();
+    CHECK(bench.platform.start_keys.size() == 1);
+  } else {
+    bench.until_state(BridgeState::cold);
+    CHECK(bench.bridge.status().reason == "the run that a killed daemon has left is over");
+    CHECK(bench.platform.start_keys.empty());
+    CHECK(bench.record->holdings().of("main").run.empty());
+  }
+}
+
+TEST_CASE("bridge: it waits for the platform before it gives up a run that may be open") {
+  Left left;
+  left.note_run("run_1");
+  Bench bench;
+  keep_record(bench, left);
+  bench.platform.open_run(bench.platform.add_runtime("main"));
+  for (int i = 0; i < 3; ++i) bench.platform.fail_next("get", 0, "network.error");
+  bench.bridge.begin_recovery();
+  bench.until_state(BridgeState::live);
+  CHECK(bench.platform.count("get rt_1") == 4);
+}
+
+TEST_CASE("bridge: told to stop while it waits for the platform, it stops what was left") {
+  Left left;
+  left.note_run("run_1");
+  Bench bench;
+  keep_record(bench, left);
+  auto const id = bench.platform.add_runtime("main");
+  bench.platform.open_run(id);
+  bench.platform.fail_next("get", 0, "network.error");
+  bench.bridge.begin_recovery();
+  bench.until("it has asked", [&] { return bench.platform.count("get rt_1") == 1; });
+  CHECK(bench.shut_down() == "runtime rt_1 stopped");
+  CHECK_FALSE(bench.platform.active(id));
+}
+
+TEST_CASE("bridge: what has not ended cleanly stays in the record") {
+  Left left;
+  left.note_address();
+  Bench bench;
+  keep_record(bench, left);
+  bench.join();
+  bench.platform.fail_next("stop", 503, "api.unavailable");
+  CHECK(bench.shut_down().find("MAY STILL RUN") != std::string::npos);
+  CHECK(bench.record->holdings().of("main").run == RunId("run_1"));
+  CHECK(bench.record->holdings().of("main").port == 9411);
+}
+
+TEST_CASE("bridge: a connection that does not answer a probe is given up") {
+  Bridge::Timing timing;
+  timing.probe = 50ms;
+  Bench bench(test::bridge_config(), timing);
+  bench.join();
+  log::Capture log;
+  bench.bridge.probe();
+  bench.until("the probe was answered",
+              [until = Clock::now() + 150ms] { return Clock::now() >= until; });
+  CHECK(bench.bridge.state() == BridgeState::live);
+  CHECK_FALSE(log.contains("does not answer a probe"));
+  bench.upstream.read(false);
+  bench.bridge.probe();  // what the fake was about to read, it still reads
+  test::finish(bench.loop, net::sleep_for(100ms));
+  bench.bridge.probe();
+  bench.until("it is given up", [&] { return bench.bridge.state() != BridgeState::live; });
+  CHECK(log.contains("does not answer a probe"));
+  bench.upstream.read(true);
+}
