@@ -10,10 +10,10 @@ if(CCACHE)
       ${CMAKE_COMMAND} -E env CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${CCACHE})
 endif()
 
-add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Werror)
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   # False alarm of optimised g++ 12: it inlines only one half of the pair with which Asio recycles coroutine frames.
-  add_compile_options(-Wno-mismatched-new-delete)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # Optimised clang 16 with several io threads crashes in Asio's thread-local frame cache.

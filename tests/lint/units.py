@@ -28,7 +28,7 @@ def checked(name, unit, drop_in="", user=False, threshold=None):
     """Problems of a unit's text, tried with a program that exists wherever this runs."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, UNIT)
-        program = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit, flags=re.MULTILINE)
+        program = re.sub(r"^(Exec\w+=-?)\S+", rf"\1{sys.executable}", unit, flags=re.MULTILINE)
         file.write_text(program)
         Path(directory, UNIT + ".d").mkdir()
         Path(directory, UNIT + ".d", "drop-in.conf").write_text(drop_in)
@@ -65,9 +65,10 @@ def installed(build):
             yield f"{' '.join(command)}: {install.stderr.strip()}"
             return
         for name in ("lib/systemd/system/" + UNIT, "lib/systemd/user/" + UNIT):
-            program = re.search(r"^ExecStart=(\S+)", Path(prefix, name).read_text(), re.MULTILINE)[1]
-            if program != f"{prefix}/bin/bctrl-bridge" or not os.access(program, os.X_OK):
-                yield f"{name}: ExecStart is {program}, which is not what was installed"
+            unit = Path(prefix, name).read_text()
+            for key, program in re.findall(r"^(Exec\w+)=-?(\S+)", unit, re.MULTILINE):
+                if program != f"{prefix}/bin/bctrl-bridge" or not os.access(program, os.X_OK):
+                    yield f"{name}: {key} is {program}, which is not what was installed"
         for name in ("share/bctrl-bridge/bctrl-bridge-local.conf", "share/bctrl-bridge/example.yaml"):
             if not Path(prefix, name).is_file():
                 yield f"{name} is missing"
