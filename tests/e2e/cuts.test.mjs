@@ -8,9 +8,9 @@ import { CONFIG, Daemon } from './lib/daemon.mjs';
 import { Wire } from './lib/wire.mjs';
 
 // Scripts that run while their connection is cut again and again. CUTS and CUT_EVERY_MS make it longer.
-const CUTS = Number(process.env.CUTS ?? 12);
+const CUTS = Number(process.env.CUTS ?? 8);
 const EVERY = Number(process.env.CUT_EVERY_MS ?? 900);
-const AWAY = Number(process.env.AWAY_MS ?? 3000);
+const AWAY = Number(process.env.AWAY_MS ?? 1500);
 
 // What the documentation says of a command that was in flight, and how Playwright and Puppeteer put it; and what becomes
 // of a navigation when the lost one before it was done.
