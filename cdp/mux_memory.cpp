@@ -107,6 +107,11 @@ bool Mux::is_remembered(std::string_view method) {
 
 bool Mux::remember(std::string_view method, Session& session, std::string_view params) {
   if (method.starts_with("Page.")) {
+    // Heard between the two commands that a session is told anew: its beginning was not.
+    if (session.restoring && method == "Page.frameNavigated" && session.state.has(kLifecycle)) {
+      auto const frame = find_member(params, "frame").value_or("{}");
+      tell(session, document_begins(member_text(frame, "id"), member_text(frame, "loaderId")));
+    }
     session.frames.on_event(method, params);
     return true;
   }

@@ -11,8 +11,6 @@
 namespace bridge::cdp {
 namespace {
 
-constexpr std::string_view kLifecycle = "Page.setLifecycleEventsEnabled";
-
 std::string target_params(std::string_view target) {
   return fmt::format(R"({{"targetId":{},"flatten":true}})", encode_string(target));
 }

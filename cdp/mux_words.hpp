@@ -34,4 +34,14 @@ inline std::string client_member(Session const& session) {
   return ",\"sessionId\":" + encode_string(session.id);
 }
 
+inline constexpr std::string_view kLifecycle = "Page.setLifecycleEventsEnabled";
+
+/// A document begins, as a client of lifecycles hears it right before its frameNavigated. Without
+/// the final brace.
+inline std::string document_begins(std::string_view frame, std::string_view loader) {
+  return fmt::format(
+      R"({{"method":"Page.lifecycleEvent","params":{{"frameId":{},"loaderId":{},"name":"init","timestamp":0}})",
+      encode_string(frame), encode_string(loader));
+}
+
 }  // namespace bridge::cdp

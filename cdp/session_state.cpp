@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cdp/json_scan.hpp"
+#include "cdp/mux_words.hpp"
 
 namespace bridge::cdp {
 namespace {
@@ -178,9 +179,7 @@ std::vector<std::string> FrameTree::catch_up(std::string_view result, Lifecycle 
       bool const is_new = known == frames_.end() || known->second.loader != frame.loader;
       // Chrome says again how far a document has come, but not that it began.
       if (is_new && lifecycle == Lifecycle::told)
-        events.push_back(fmt::format(
-            R"({{"method":"Page.lifecycleEvent","params":{{"frameId":{},"loaderId":{},"name":"init","timestamp":0}})",
-            encode_string(id), encode_string(frame.loader)));
+        events.push_back(document_begins(id, frame.loader));
       if (is_new)
         events.push_back(fmt::format(
             R"({{"method":"Page.frameNavigated","params":{{"frame":{},"type":"Navigation"}})",

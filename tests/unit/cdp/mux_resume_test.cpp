@@ -362,6 +362,9 @@ TEST_CASE("resume: a document that came unheard begins, then is there, then has 
   SUBCASE("while the session was made anew") {
     scene.chrome.load_before("Page.enable", "P1", "L2");
   }
+  SUBCASE("when half of it was told") {
+    scene.chrome.load_before("Page.setLifecycleEventsEnabled", "P1", "L2");
+  }
   auto const before = scene.heard[1].events.size();
   scene.resume();
   scene.pump();
