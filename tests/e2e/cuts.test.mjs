@@ -11,6 +11,7 @@ import { Wire } from './lib/wire.mjs';
 const CUTS = Number(process.env.CUTS ?? 8);
 const EVERY = Number(process.env.CUT_EVERY_MS ?? 900);
 const AWAY = Number(process.env.AWAY_MS ?? 1500);
+const PATIENCE = 30_000 + 2 * AWAY;
 
 // What the documentation says of a command that was in flight, and how Playwright and Puppeteer put it; and what becomes
 // of a navigation when the lost one before it was done.
@@ -65,6 +66,7 @@ async function playwrightRounds(address, site, over) {
   let doubled = 0;
   let rounds = 0;
   const context = await again(() => browser.newContext({ locale: 'de-DE' }));
+  context.setDefaultTimeout(PATIENCE);
   for (; !over.now; ++rounds) {
     const name = `playwright-${rounds}`;
     const page = await again(() => context.newPage());
@@ -106,6 +108,7 @@ async function puppeteerRounds(address, site, over) {
   for (; !over.now; ++rounds) {
     const name = `puppeteer-${rounds}`;
     const page = await again(() => browser.newPage());
+    page.setDefaultTimeout(PATIENCE);
     await again(() => page.goto(`${site}?page=${name}`));
     // The lost goto may have been done, and its load taken for that of the next.
     await again(() => page.waitForFunction('typeof mark === "function"'));
