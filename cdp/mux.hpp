@@ -202,8 +202,6 @@ class Mux {
   [[nodiscard]] static bool is_remembered(std::string_view method);
   /// False: the client is not to hear of it.
   [[nodiscard]] bool remember(std::string_view method, Session& session, std::string_view params);
-  [[nodiscard]] bool is_old_news(std::string_view method, Session& session,
-                                 std::string_view params);
   void context_left(std::string const& context);
 
   // Resuming, in order.
