@@ -139,6 +139,7 @@ void EventTranslator::attached(CdpEvent const& event) {
 void EventTranslator::session_ended(Json const& params) {
   auto const session = params.value("sessionId", "");
   sessions_.erase(session);
+  missed_.erase(session);
   std::erase_if(pages_, [&](Page const& page) { return page.session == session; });
   std::erase_if(frames_, [&](auto const& frame) { return frame.second == session; });
   std::vector<std::string> unfinished;
@@ -162,7 +163,25 @@ void EventTranslator::forget_request(std::string const& id) {
   requests_.erase(found);
 }
 
+void EventTranslator::missed(std::string const& session, Json const& paused) {
+  Json sent{{"type", "Document"}, {"request", paused.at("request")}};
+  if (auto const frame = text_in(paused, "frameId")) sent["frameId"] = *frame;
+  missed_.insert_or_assign(session, to_text(sent));
+}
+
+void EventTranslator::request_missed(CdpEvent const& event) {
+  auto const found = missed_.find(event.session);
+  if (found == missed_.end() || event.params.value("type", "") != "Document") return;
+  auto sent = Json::parse(found->second);
+  missed_.erase(found);
+  auto const id = event.params.at("requestId").get<std::string>();
+  if (requests_.contains(id)) return;
+  sent["requestId"] = id;
+  request({"Network.requestWillBeSent", event.session, sent});
+}
+
 void EventTranslator::request(CdpEvent const& event) {
+  request_missed(event);
   auto const& params = event.params;
   if (auto const redirect = params.find("redirectResponse"); redirect != params.end())
     response_of(event, *redirect);
@@ -182,6 +201,7 @@ void EventTranslator::response(CdpEvent const& event) {
   auto const& params = event.params;
   auto const id = params.at("requestId").get<std::string>();
   auto const& answer = params.at("response");
+  request_missed(event);
   // The first request of a page that came with its address was sent before we could listen.
   if (params.value("type", "") == "Document" && !requests_.contains(id)) {
     auto const url = shown_url(answer.value("url", ""));
@@ -210,6 +230,7 @@ void EventTranslator::response_of(CdpEvent const& event, Json const& response) {
 void EventTranslator::failed(CdpEvent const& event) {
   auto const& params = event.params;
   auto const id = params.at("requestId").get<std::string>();
+  request_missed(event);
   Json data{{"requestId", id},
             {"errorText", params.value("errorText", "")},
             {"canceled", params.value("canceled", false)}};

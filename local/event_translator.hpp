@@ -31,6 +31,10 @@ class EventTranslator {
   /// Chromium breaks its own protocol.
   [[nodiscard]] std::vector<Event> translate(CdpEvent const& event, Timestamp when);
 
+  /// A document was asked for before its session could hear of it: the params of its
+  /// Fetch.requestPaused. Its request is told when its id is known.
+  void missed(std::string const& session, Json const& paused);
+
   /// A page in the order of its appearance.
   struct Page {
     std::string target;
@@ -64,6 +68,7 @@ class EventTranslator {
   void attached(CdpEvent const& event);
   void session_ended(Json const& params);
   void request(CdpEvent const& event);
+  void request_missed(CdpEvent const& event);
   void response(CdpEvent const& event);
   void response_of(CdpEvent const& event, Json const& response);
   void failed(CdpEvent const& event);
@@ -88,7 +93,8 @@ class EventTranslator {
   std::vector<Event> made_;
   std::map<std::string, Owner, std::less<>> sessions_;
   std::unordered_map<std::string, Request> requests_;  // by request id, which no two sessions share
-  std::map<std::uint64_t, std::string> request_ids_;   // by number
+  std::map<std::string, std::string, std::less<>> missed_;  // session -> params, of no id yet
+  std::map<std::uint64_t, std::string> request_ids_;        // by number
   std::uint64_t requests_begun_ = 0;
   std::unordered_map<std::string, std::string> frames_;  // id -> session
   std::map<std::string, Transfer, std::less<>> downloads_;

@@ -15,6 +15,8 @@ constexpr auto kGather = 15ms;
 // Every batch is an fsync. Nobody waits for those of a run that nobody watches.
 constexpr auto kGatherUnwatched = 250ms;
 constexpr auto kTellPause = 1s;
+// How long a new page may be held for our sake.
+constexpr auto kHoldLimit = 2s;
 constexpr std::size_t kWaitingMax = 20'000;
 // More than a browser is ever about to finish at once.
 constexpr std::size_t kFinishedMax = 1000;
@@ -118,13 +120,12 @@ awaitable<Result<void>> Recorder::open(net::Url devtools) {
   auto const discovered = co_await cdp_.call("Target.setDiscoverTargets", discover);
   if (!discovered) co_return discovered.error();
   // On the connection itself, which every document of every page passes, the first one of a page
-  // included: that is sent while the page's own session is still being told of. Before the pages,
-  // so that there is none it does not know of.
-  if (restricts()) {
-    Json const paused = options_.traffic.paused_requests();
-    auto const enabled = co_await cdp_.call("Fetch.enable", paused);
-    if (!enabled) co_return enabled.error();
-  }
+  // included: Chromium 156 does not hold a page that is opened at an address for whoever waits for
+  // it, and its document would be over before the page's own session can hear of it. Before the
+  // pages, so that there is none it does not know of.
+  Json const paused = options_.traffic.paused_requests();
+  auto const enabled = co_await cdp_.call("Fetch.enable", paused);
+  if (!enabled) co_return enabled.error();
   Json const attach = auto_attach();
   auto const attached = co_await cdp_.call("Target.setAutoAttach", attach);
   if (!attached) co_return attached.error();
@@ -182,6 +183,10 @@ void Recorder::on_event(CdpEvent const& event) {
 
 void Recorder::take(CdpEvent const& event) {
   if (event.method == "Target.attachedToTarget") equip(event);
+  if (event.method == "Target.detachedFromTarget") {
+    auto const session = event.params.value("sessionId", "");
+    std::erase_if(fresh_, [&](auto const& page) { return page.second == session; });
+  }
   if (event.method == "Fetch.requestPaused") {
     judge(event);
     return;
@@ -215,6 +220,9 @@ void Recorder::equip(CdpEvent const& event) {
   cdp_.post("Network.enable", network, session);
   if (options_.traffic.has_lists())
     cdp_.post("Network.setBlockedURLs", options_.traffic.blocked_urls(), session);
+  if (type == "page")
+    fresh_.insert_or_assign(event.params.at("targetInfo").at("targetId").get<std::string>(),
+                            session);
   if (type == "page" || type == "iframe") {
     cdp_.post("Page.enable", none, session);
     if (options_.open_shadow_roots)
@@ -225,14 +233,36 @@ void Recorder::equip(CdpEvent const& event) {
   cdp_.post("Runtime.runIfWaitingForDebugger", none, session);
 }
 
+// The first document of a page waits until the page's session has all that equip() asked for. A
+// page is told of before any request of it; other frames are those of pages that are.
 void Recorder::judge(CdpEvent const& event) {
-  auto const& params = event.params;
-  auto const& url = params.at("request").at("url").get_ref<std::string const&>();
-  bool const document = params.value("resourceType", "") == "Document";
+  auto const page = fresh_.find(event.params.value("frameId", ""));
+  if (page == fresh_.end()) {
+    let_go(event.params, event.session);
+    return;
+  }
+  auto session = std::move(page->second);
+  fresh_.erase(page);
+  tasks_.spawn("recorder page", listen_first(event.params, std::move(session)));
+}
+
+// Chromium answers in order. Whatever it answers, and if it does not, the page goes on.
+awaitable<void> Recorder::listen_first(Json paused, std::string session) {
+  Json const none;
+  [[maybe_unused]] auto const heard =
+      co_await cdp_.call("Target.getTargetInfo", none, session, kHoldLimit);
+  let_go(paused, "");
+  // What Chromium has told of in the session has its id.
+  if (!paused.contains("networkId")) translator_.missed(session, paused);
+}
+
+void Recorder::let_go(Json const& paused, std::string_view session) {
+  auto const& url = paused.at("request").at("url").get_ref<std::string const&>();
+  bool const document = paused.value("resourceType", "") == "Document";
   bool const admitted = document && options_.traffic.admits(url);
-  Json answer{{"requestId", params.at("requestId")}};
+  Json answer{{"requestId", paused.at("requestId")}};
   if (!admitted) answer["errorReason"] = "BlockedByClient";
-  cdp_.post(admitted ? "Fetch.continueRequest" : "Fetch.failRequest", answer, event.session);
+  cdp_.post(admitted ? "Fetch.continueRequest" : "Fetch.failRequest", answer, session);
 }
 
 // A controller that has set a directory of its own gets its file there; we keep another name of it,

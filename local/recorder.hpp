@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,8 @@ class Recorder final : private CdpListener {
   void take(CdpEvent const& event);
   void equip(CdpEvent const& event);
   void judge(CdpEvent const& event);
+  awaitable<void> listen_first(Json paused, std::string session);
+  void let_go(Json const& paused, std::string_view session);
   void put(Event event, std::string_view method);
   void keep_download(Event event);
   awaitable<void> hand_over_loop();
@@ -83,6 +86,7 @@ class Recorder final : private CdpListener {
   EventTranslator translator_;
   EventBudget plenty_;  // for what pages may say by the thousand
   EventBudget rest_;    // for the others, which the plentiful ones must not push out
+  std::map<std::string, std::string> fresh_;  // pages without a request yet: target -> session
   std::vector<Event> waiting_;
   std::deque<Finished> finished_;
   std::vector<std::filesystem::path> handed_over_;

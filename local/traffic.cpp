@@ -191,7 +191,7 @@ Json Traffic::paused_requests() const {
     patterns.push_back(
         Json{{"urlPattern", "*"}, {"resourceType", type}, {"requestStage", "Request"}});
   };
-  if (has_lists()) put("Document");
+  put("Document");
   for (auto const& type : resource_types) put(type);
   return Json{{"patterns", std::move(patterns)}};
 }

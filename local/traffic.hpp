@@ -29,8 +29,8 @@ struct Traffic {
   /// Params of Network.setBlockedURLs, which Chromium enforces by itself for everything but
   /// documents.
   [[nodiscard]] Json blocked_urls() const;
-  /// Params of Fetch.enable: pauses documents (when there are lists) and the blocked types, nothing
-  /// else, so that no other request waits for us.
+  /// Params of Fetch.enable: pauses documents and the blocked types, nothing else, so that no other
+  /// request waits for us.
   [[nodiscard]] Json paused_requests() const;
 };
 

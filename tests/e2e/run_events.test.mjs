@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 import { serveBusySite } from './lib/busy_site.mjs';
+import { Cdp } from './lib/cdp.mjs';
 import { Daemon } from './lib/daemon.mjs';
 import { eventually } from './lib/eventually.mjs';
 import { EventStream } from './lib/sse.mjs';
@@ -192,4 +193,63 @@ test('frames, workers, redirects, popups, dialogs, errors and refusals are told,
   await browser.close();
   await daemon.stop();
   assert.equal((await stream.end()).event, 'run.ended');
+});
+
+test('a page that is opened at an address is told of from its first request on', async (t) => {
+  const site = await serveBusySite(t);
+  const daemon = await Daemon.start(t);
+  const { runtimeId, run } = await startedRun(daemon);
+  const client = await Cdp.connect(daemon.ws);
+  const ways = {
+    targets: async (url) => (await daemon.rest('POST', `/v1/runtimes/${runtimeId}/targets`, { uri: url })).body.id,
+    behind: async (url) => (await daemon.rest('POST', `/v1/runtimes/${runtimeId}/targets`, { uri: url, activate: false })).body.id,
+    new: async (url) => (await (await fetch(`${daemon.http}/json/new?${url}`, { method: 'PUT' })).json()).id,
+    cdp: async (url) => (await client.send('Target.createTarget', { url })).targetId,
+  };
+  const opened = [];
+  for (let round = 0; round < 3; ++round)
+    for (const [name, open] of Object.entries(ways)) {
+      const url = `${site.url}?${name}=${round}`;
+      opened.push({ url, target: await open(url) });
+    }
+  await eventually(async () => {
+    const events = await allEvents(daemon, run);
+    for (const { url, target } of opened) {
+      assert.ok(target, url);
+      const seen = told(events.filter(({ pageId }) => pageId === target));
+      assert.deepEqual(
+        seen,
+        { console: ['page begins 1'], navigations: [url], requests: [url], responses: [`200 ${url}`], downloads: [], errors: [] },
+        url,
+      );
+    }
+  });
+  const { body: activity } = await daemon.rest('GET', `/v1/runs/${run}/activity?limit=100`);
+  for (const { url } of opened) assert.ok(activity.data.some(({ message }) => message === `Opened ${url}`), url);
+  await client.close();
+  await daemon.stop();
+});
+
+test('a client that waits for new pages for itself gets them, and lets them go', async (t) => {
+  const site = await serveBusySite(t);
+  const daemon = await Daemon.start(t);
+  const { run } = await startedRun(daemon);
+  const client = await Cdp.connect(daemon.ws);
+  await client.send('Target.setAutoAttach', { autoAttach: true, waitForDebuggerOnStart: true, flatten: true });
+  const url = `${site.url}?held`;
+  const { targetId } = await client.send('Target.createTarget', { url });
+  const session = await eventually(() => {
+    const found = client.events.find(({ method, params }) => method === 'Target.attachedToTarget' && params.targetInfo.targetId === targetId);
+    assert.ok(found);
+    return found.params.sessionId;
+  });
+  await client.send('Runtime.runIfWaitingForDebugger', {}, session);
+  await eventually(async () => {
+    const { result } = await client.send('Runtime.evaluate', { expression: 'document.title' }, session);
+    assert.equal(result.value, 'Busy');
+    const seen = told((await allEvents(daemon, run)).filter(({ pageId }) => pageId === targetId));
+    assert.deepEqual([seen.requests, seen.navigations], [[url], [url]]);
+  });
+  await client.close();
+  await daemon.stop();
 });

@@ -7,83 +7,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "fake_browser.hpp"
-#include "temporary_directory.hpp"
-#include "tests/fakes/run.hpp"
+#include "recording.hpp"
 
 using namespace bridge;
 using namespace bridge::test;
 using namespace bridge::local;
 
 namespace {
-
-/// A store with one active run, a fake browser with one page, and a recorder between them.
-struct Recording {
-  net::Loop loop;
-  FakeDevtools fake{loop};
-  TemporaryDirectory directory;
-  std::unique_ptr<Store> store = Store::open(std::nullopt).value();
-  RunFeed feed{loop, *store};
-  Run run;
-  std::unique_ptr<Recorder> recorder;
-
-  explicit Recording(Traffic traffic = {}) {
-    Runtime runtime;
-    runtime.id = RuntimeId{"rt"};
-    runtime.space = store->default_space();
-    runtime.config = "{}";
-    store->add(runtime);
-    run.id = RunId{"run"};
-    run.runtime = runtime.id;
-    run.space = runtime.space;
-    Recorder::Options options;
-    options.run = run.id;
-    options.traffic = std::move(traffic);
-    options.downloads = directory.path() / "downloads";
-    recorder = std::make_unique<Recorder>(loop, feed, std::move(options), Log("test"));
-    fake.answer = [this](Json const& command) -> Json {
-      if (command.at("method") == "Target.setAutoAttach" && !command.contains("sessionId"))
-        fake.say(R"({"method":"Target.attachedToTarget","params":{"sessionId":"S1",
-            "targetInfo":{"targetId":"P","type":"page","browserContextId":"C"}}})");
-      return Json{{"result", Json::object()}};
-    };
-  }
-
-  /// Runs `body(Recording&)` between begin() and close().
-  template <class Body>
-  void play(Body body) {
-    auto const whole = [](Recording& on, Body& work) -> awaitable<void> {
-      auto url = on.fake.url();
-      auto const open = co_await on.recorder->open(std::move(url));
-      REQUIRE(open.has_value());
-      Event started;
-      started.run = on.run.id;
-      started.type = "runtime.lifecycle";
-      on.store->begin_run(on.run, started);
-      on.recorder->begin();
-      co_await work(on);
-      co_await on.recorder->close();
-      co_await on.fake.stop();
-    };
-    bridge::test::run(loop, whole(*this, body));
-  }
-
-  /// Waits until everything said so far has been taken in.
-  awaitable<void> heard() {
-    [[maybe_unused]] auto const answer = co_await recorder->browser().call("Browser.getVersion");
-  }
-
-  [[nodiscard]] std::vector<Event> events() {
-    return store->events(run.id, EventFilter(), Range{100'000, std::nullopt}).rows;
-  }
-  [[nodiscard]] std::vector<std::string> methods(std::string const& session) const {
-    std::vector<std::string> all;
-    for (auto const& command : fake.heard)
-      if (command.value("sessionId", "") == session)
-        all.push_back(command.at("method").get<std::string>());
-    return all;
-  }
-};
 
 void log_line(FakeDevtools& fake, int number) {
   fake.say(fmt::format(R"({{"method":"Runtime.consoleAPICalled","params":{{"type":"log","args":[)"
@@ -133,12 +63,18 @@ TEST_CASE("recorder: lists that Chromium does not understand are an error, not n
   bridge::test::run(recording.loop, whole(recording));
 }
 
-TEST_CASE("recorder: without rules nothing is intercepted") {
+TEST_CASE("recorder: without rules documents pass, and nothing else is intercepted") {
   Recording recording;
   recording.play([](Recording& on) -> awaitable<void> {
-    for (auto const* const session : {"", "S1"})
-      for (auto const& method : on.methods(session)) CHECK_FALSE(method.starts_with("Fetch."));
-    co_return;
+    for (auto const& method : on.methods("S1")) CHECK_FALSE(method.starts_with("Fetch."));
+    for (auto const& command : on.fake.heard) {
+      if (command.at("method") != "Fetch.enable") continue;
+      auto const& patterns = command.at("params").at("patterns");
+      REQUIRE(patterns.size() == 1);
+      CHECK(patterns.at(0).at("resourceType") == "Document");
+    }
+    on.pause("1", "a frame of it");
+    while (on.methods("").back() != "Fetch.continueRequest") co_await net::sleep_for(1ms);
   });
 }
 
