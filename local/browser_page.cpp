@@ -46,6 +46,12 @@ awaitable<Result<void>> BrowserPage::open(Runtimes& runtimes, RuntimeId runtime,
   auto const attached = co_await cdp_.call("Target.attachToTarget", params, "", kAttachLimit);
   if (!attached) co_return attached.error();
   session_ = attached->value("sessionId", "");
+  // Chromium draws no frames of a page behind another, and input waits for one before it is
+  // answered. By the browser itself: a page may hang.
+  Json const front{{"targetId", target_}};
+  [[maybe_unused]] auto const shown =
+      co_await cdp_.call("Target.activateTarget", front, "", kAttachLimit);
+  runtimes.set_active_target(runtime, target_);
   // Only who has enabled it is told of dialogs. Not waited for: a page may hang.
   cdp_.post("Page.enable", Json::object(), session_);
   co_return Result<void>{};

@@ -19,9 +19,9 @@ struct PageChoice {
   std::string target;  ///< of Kind::target
 };
 
-/// A page of a run's browser, driven on a connection of our own. What it runs in documents runs in
-/// isolated worlds. Nobody is there to answer the page's dialogs, so they are dismissed, but for
-/// the question whether to leave it.
+/// A page of a run's browser, brought to the front and driven on a connection of our own. What it
+/// runs in documents runs in isolated worlds. Nobody is there to answer the page's dialogs, so they
+/// are dismissed, but for the question whether to leave it.
 ///
 ///   BrowserPage page(loop);
 ///   auto opened = co_await page.open(runtimes, runtime, choice);

@@ -156,6 +156,28 @@ test('exact actions and plain extracts are done by trusted input, without a mode
     assert.deepEqual(fresh.output, { pageText: '' });
   });
 
+  await t.test('a page behind another is brought to the front', async () => {
+    const { body: targets } = await runtime.rest('GET', '/targets');
+    const behind = targets.data.find(({ uri }) => uri === site);
+    assert.equal(behind.active, false);
+    const target = { id: behind.id };
+    const act = (method, selector, ...args) =>
+      runtime.invoke({ action: 'act', target, timeoutSeconds: 6, stagehandAction: { selector, method, arguments: args, description: method } });
+    const opened = await runtime.rest('POST', '/targets', { uri: 'about:blank' });
+    assert.equal(opened.status, 201);
+    for (const [method, selector, ...args] of [['hover', '#far'], ['click', '#count'], ['fill', '#name', 'Ada']]) {
+      assert.equal((await runtime.rest('POST', `/targets/${opened.body.id}/activate`)).status, 200);
+      const ended = await act(method, selector, ...args);
+      assert.equal(ended.status, 'succeeded', `${method}: ${JSON.stringify(ended.error)}`);
+      assert.ok(ended.durationSeconds < 4, `${method} took ${ended.durationSeconds} s`);
+      const { body: now } = await runtime.rest('GET', `/targets/${behind.id}`);
+      assert.equal(now.active, true);
+    }
+    assert.equal((await runtime.rest('POST', `/targets/${opened.body.id}/activate`)).status, 200);
+    const read = await runtime.invoke({ action: 'extract', selector: '#far', target });
+    assert.deepEqual(read.output, { pageText: 'far' });
+  });
+
   const { body: list } = await runtime.rest('GET', `/v1/runs/${runtime.runId}/invocations?limit=2`);
   assert.equal(list.data.length, 2);
   assert.ok(list.nextCursor);

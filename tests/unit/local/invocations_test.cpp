@@ -278,9 +278,11 @@ TEST_CASE("invocations: a target is the page in front, a new one, or one that is
   with_jobs([](Scene&, Jobs& jobs, FakePage& page) -> awaitable<void> {
     auto const named = co_await jobs.done(R"({"action":"extract","target":{"id":"T1"}})");
     CHECK(named.at("status") == "succeeded");
+    CHECK(page.heard("Target.activateTarget", "targetId", "T1") == 1);
     auto const fresh = co_await jobs.done(R"({"action":"extract","target":"new"})");
     CHECK(fresh.at("status") == "succeeded");
     CHECK(page.heard("Target.createTarget") == 1);
+    CHECK(page.heard("Target.activateTarget", "targetId", "T2") == 1);
     auto const gone = co_await jobs.done(R"({"action":"extract","target":{"id":"T9"}})");
     CHECK(gone.at("error").at("code") == "invocation.dispatch_preparation_failed");
     CHECK(gone.at("error").at("details").at("reason") == "target_not_found");
