@@ -139,6 +139,10 @@ class Loader {
     } else if (auto const credential = credential_file(env_); !credential.empty()) {
       config_.backend = Backend::cloud;
       origins_.set("backend", Origin::file(credential, 0, 0));
+    } else if (origins_.of("api.base_url").kind == Origin::Kind::flag) {
+      // It asks for that API. Without a key that is an error, not another backend.
+      config_.backend = Backend::cloud;
+      origins_.set("backend", origins_.of("api.base_url"));
     }
   }
 

@@ -43,9 +43,10 @@ struct Loaded {
 /// it. File: --config, else $BCTRL_BRIDGE_CONFIG, else config.yaml in the user's
 /// configuration directory (paths.hpp), else `system_file`. One that was named must exist; the
 /// others may be absent. Filled in: without a word about the backend it is the cloud when
-/// BCTRL_API_KEY is set, a key file is named or systemd hands a key over; without a list of bridges
-/// there is one, "main"; a bridge without runtime and upstream has a runtime of its own name;
-/// bridges without a port get 9411 and up, passing over ports that are taken in the configuration.
+/// BCTRL_API_KEY is set, a key file is named, systemd hands a key over or --api-url names the API;
+/// without a list of bridges there is one, "main"; a bridge without runtime and upstream has a
+/// runtime of its own name; bridges without a port get 9411 and up, passing over ports that are
+/// taken in the configuration.
 [[nodiscard]] boost::system::result<Loaded, Problems> load_config(Sources const& sources);
 
 }  // namespace bridge::config

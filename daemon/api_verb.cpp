@@ -12,6 +12,7 @@
 #include <set>
 
 #include "api/rest_client.hpp"
+#include "config/address.hpp"
 #include "daemon/api_form.hpp"
 #include "daemon/control_client.hpp"
 #include "daemon/failure.hpp"
@@ -27,7 +28,6 @@ constexpr auto kSilence = 10min;  // a wait of the API may take its time
 constexpr std::size_t kErrorMax = 64 * 1024;
 constexpr std::size_t kPagesMax = 10'000;
 constexpr std::string_view kLocalAlone = "http://127.0.0.1:8787/v1";
-constexpr char const* kLocalKey = "local_command_line";  // the local backend takes any such key
 
 int fail(int code, std::string_view line) {
   std::fflush(stdout);
@@ -163,15 +163,34 @@ class ApiCall {
     return std::nullopt;
   }
 
-  // The configuration says which; the local backend is where the daemon says, or `local` alone.
+  // The configuration says which; the local backend is where the daemon says, or `local` alone. An
+  // address of its own says where, too.
   std::optional<int> find_server() {
     auto reaching = make_reach(loaded_.config.api, env_);
     if (!reaching) return fail(exit_code::configuration, reaching.error().text());
     reaching_ = std::move(*reaching);
-    if (loaded_.config.backend == config::Backend::local) return find_local();
+    auto const& base_url = loaded_.config.api.base_url;
+    if (loaded_.config.backend == config::Backend::local && !is_address_given())
+      return find_local();
+    auto const at = config::split_address(base_url);
+    if (!at || at->userinfo)
+      return fail(exit_code::configuration, "api.base_url: not an address; write https://HOST/v1");
+    if (at->scheme != "https" && !config::is_loopback(at->host))
+      return fail(exit_code::configuration,
+                  "api.base_url: anything but https would send the API key in clear");
     auto key = find_configured_key(loaded_, env_);
-    if (!key) return fail(exit_code::authentication, key.error().text());
-    return take(loaded_.config.api.base_url, std::move(key->key));
+    if (!key)
+      return fail(exit_code::authentication,
+                  fmt::format("{} needs a key; {}", at->origin(), key.error().text()));
+    return take(base_url, std::move(key->key));
+  }
+
+  // A flag is meant for us. What the environment has for the vendor's tools, too, counts unless
+  // somebody chose the local backend in so many words.
+  [[nodiscard]] bool is_address_given() const {
+    auto const kind = loaded_.origins.of("api.base_url").kind;
+    if (kind == config::Origin::Kind::flag) return true;
+    return kind == config::Origin::Kind::env && !loaded_.origins.has("backend");
   }
 
   std::optional<int> find_local() {
@@ -191,7 +210,7 @@ class ApiCall {
                       "`bctrl-bridge local`; for the cloud, set BCTRL_API_KEY",
                       status.error));
     }
-    return take(base, Secret(kLocalKey));
+    return take(base, Secret(kKeylessKey));
   }
 
   bool is_local_alone() {

@@ -2,6 +2,8 @@
 
 #include <iostream>
 
+#include "config/address.hpp"
+
 namespace bridge {
 
 Result<Reaching> make_reach(config::Api const& api, config::Env const& env) {
@@ -27,7 +29,12 @@ Result<config::ApiKey> find_configured_key(config::Loaded const& loaded, config:
   sources.base_url = api.base_url;
   sources.env = env;
   sources.input = &std::cin;
-  return config::find_api_key(sources);
+  auto key = config::find_api_key(sources);
+  if (key || !key.error().is(Errc::not_found)) return key;
+  auto const at = config::split_address(api.base_url);
+  if (!at || !config::is_loopback(at->host)) return key;
+  return config::ApiKey{.key = Secret(kKeylessKey),
+                        .source = "nowhere: a local backend needs none"};
 }
 
 }  // namespace bridge

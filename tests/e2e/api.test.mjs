@@ -118,6 +118,44 @@ test('the api verb speaks to the cloud with the key of the configuration', async
   assert.match(broke.stderr, /402 billing\.payment_required: Refused by the test\. \(request req_e2e_1\)/);
 });
 
+test('an address that was given is the one that is used, with a key or without', async (t) => {
+  const there = await fakeApi(t, { on: /nothing/ });
+  const sandbox = new Sandbox(t);
+  const list = ['api', 'GET', 'runtimes'];
+  const url = there.url.replace('127.0.0.1', 'localhost');
+  for (const [args, env] of [
+    [['--api-url', there.url], {}],
+    [['--api-url', url], {}],
+    [['--api-url', there.url, '--backend', 'local'], {}],
+    [['--api-url', there.url, '--backend', 'cloud'], {}],
+    [[], { BCTRL_BASE_URL: there.url }],
+    [[], { BCTRL_API_URL: there.url }],
+  ]) {
+    const got = await sandbox.cli([...list, ...args], { env });
+    assert.equal(got.code, 0, got.stderr);
+    const { line, authorization } = there.seen.pop();
+    assert.equal(line, 'GET /v1/runtimes');
+    assert.match(authorization, /^Bearer local_/, 'a key of no worth, for an address of this machine');
+  }
+  for (const [args, env] of [
+    [['--api-url', 'https://api.example'], {}],
+    [[], { BCTRL_BASE_URL: 'https://api.example/v1' }],
+  ]) {
+    const got = await sandbox.cli([...list, ...args], { env });
+    assert.equal(got.code, 4, got.stderr);
+    assert.match(got.stderr, /^bctrl-bridge: https:\/\/api\.example(:443)? needs a key; looked for an API key in /);
+  }
+  const secret = await sandbox.cli(list, { env: { BCTRL_BASE_URL: 'https://user:canary-of-url@api.example' } });
+  assert.equal(secret.code, 3, secret.stderr);
+  assert.doesNotMatch(secret.stderr, /canary-of-url/);
+  const ports = 'version: 1\nservice: {port: 0}\nbridges: [{name: main, port: 0, runtime: {name: main}}]\n';
+  const config = sandbox.file('ports.yaml', ports);
+  const serve = await sandbox.cli(['serve', '--api-url', 'https://api.example', '--config', config]);
+  assert.equal(serve.code, 4, serve.stderr);
+  assert.match(serve.stderr, /looked for an API key/);
+  assert.deepEqual(there.seen, []);
+});
+
 test('the api verb sends an upload and prints a stream while it comes', async (t) => {
   const seen = [];
   const server = http.createServer(async (asked, reply) => {

@@ -178,6 +178,19 @@ TEST_CASE("load: a key in place of a key file is refused and not repeated") {
   CHECK(!contains(setup.errors(), "canary"));
 }
 
+TEST_CASE("load: who names an API by a flag means it, with or without a key") {
+  Setup setup;
+  setup.flags.base_url = "https://flag.example";
+  CHECK(setup.good().config.backend == Backend::cloud);
+  CHECK(setup.good().origins.of("backend").text() == "flag --api-url");
+  setup.flags.backend = "local";
+  CHECK(setup.good().config.backend == Backend::local);
+  setup.flags.backend.reset();
+  setup.flags.base_url.reset();
+  setup.env.set("BCTRL_BASE_URL", "https://vendor.example");
+  CHECK(setup.good().config.backend == Backend::local);
+}
+
 TEST_CASE("load: a base URL of the environment is judged only for the cloud") {
   Setup setup;
   setup.env.set("BCTRL_BASE_URL", "http://canary@10.0.0.1");
