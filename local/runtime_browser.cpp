@@ -10,6 +10,27 @@ namespace {
 constexpr auto kEndLimit = 10s;
 constexpr auto kAskLimit = 10s;
 
+// What Chromium makes of a time zone and a language that it was started with: it takes any name and
+// falls back to its own. Compared as it spells them, since many zones and languages have two names.
+constexpr std::string_view kFingerprint = R"js((([zone, tag]) => {
+  const said = {};
+  const { timeZone: used } = Intl.DateTimeFormat().resolvedOptions();
+  const judge = (name, wanted, spell, actual) => {
+    if (!wanted) return;
+    try {
+      if (spell(wanted) !== spell(actual)) said[name] = `Chromium uses ${actual}`;
+    } catch (error) {
+      said[name] = `${error.message}`;
+    }
+  };
+  const spelled = (timeZone) =>
+    Intl.DateTimeFormat('en', { timeZone }).resolvedOptions().timeZone;
+  judge('fingerprint.timezone', zone, spelled, used);
+  const canonical = (one) => Intl.getCanonicalLocales(one)[0];
+  judge('fingerprint.locale', tag, canonical, navigator.language);
+  return said;
+}))js";
+
 Problem refused(Error const& error) {
   if (error.is(Errc::refused)) return Problem(400, "request.invalid", error.text() + ".");
   return Problem(503, "runtime.host_unavailable", "Chromium did not answer.");
@@ -81,6 +102,27 @@ awaitable<void> Runtimes::size_window(Life& life, RuntimePlan::Viewport viewport
                   {"height", viewport.height}};
   auto const sized = co_await browser.call("Browser.setContentsSize", size);
   if (!sized) life.log.warn("the viewport could not be set: {}", sized.error().text());
+}
+
+awaitable<void> Runtimes::check_fingerprint(Life& life, RuntimePlan& plan) {
+  auto const& pages = life.recorder->pages();
+  bool const asks = !plan.timezone.empty() || !plan.languages.empty();
+  if (!asks || pages.empty()) co_return;
+  auto const wanted =
+      Json::array({plan.timezone, plan.languages.empty() ? std::string() : plan.languages.front()});
+  Json const question{{"expression", fmt::format("{}({})", kFingerprint, to_text(wanted))},
+                      {"returnByValue", true}};
+  auto const session = pages.front().session;
+  auto const answer =
+      co_await life.recorder->browser().call("Runtime.evaluate", question, session, kAskLimit);
+  if (!answer) {
+    life.log.warn("what the fingerprint comes to is not known: {}", answer.error().text());
+    co_return;
+  }
+  auto const result = answer->value("result", Json::object());
+  auto const said = result.value("value", Json::object());
+  for (auto const& [name, why] : said.items())
+    if (why.is_string()) plan.refused.emplace(name, why.get<std::string>());
 }
 
 }  // namespace bridge::local

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "local/proxy_address.hpp"
+#include "local/timezone.hpp"
 
 namespace bridge::local {
 namespace {
@@ -99,12 +100,8 @@ bool is_locale(Json const& value) {
   return !value.empty() && std::all_of(value.begin(), value.end(), is_tag);
 }
 
-bool is_timezone(Json const& value) {
-  if (!value.is_string()) return false;
-  auto const& name = value.get_ref<std::string const&>();
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return c == '/' || c == '+' || kTagLetters.find(c) != std::string_view::npos;
-  });
+bool is_zone_name(Json const& value) {
+  return value.is_string() && is_timezone(value.get_ref<std::string const&>());
 }
 
 bool is_printable(Json const& value) {
@@ -117,7 +114,7 @@ bool is_printable(Json const& value) {
 void check_fingerprint(Fields fields) {
   fields.text("browser");
   fields.must("locale", "a language tag like de-DE, or a list of them", is_locale);
-  fields.must("timezone", "a name like Europe/Berlin", is_timezone);
+  fields.must("timezone", "an IANA time zone like Europe/Berlin", is_zone_name);
   fields.must("userAgent", "printable ASCII text", is_printable);
   fields.object("viewport", [](Fields viewport) {
     viewport.required("width");

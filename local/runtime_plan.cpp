@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "local/proxy_address.hpp"
+#include "local/timezone.hpp"
 
 namespace bridge::local {
 namespace {
@@ -107,7 +108,8 @@ class Reader {
       plan_.user_agent = value.get<std::string>();
       return Effect::yes;
     }
-    if (name == "timezone" && value.is_string()) {
+    // One that was stored on a machine which knew it.
+    if (name == "timezone" && value.is_string() && is_timezone(value.get<std::string>())) {
       plan_.timezone = value.get<std::string>();
       return Effect::yes;
     }
@@ -163,6 +165,7 @@ std::vector<std::string> RuntimePlan::applied() const {
   auto names = with_effect;
   if (proxy) names.emplace_back("proxy");
   if (!extensions.empty()) names.emplace_back("extensionIds");
+  std::erase_if(names, [this](std::string const& name) { return refused.contains(name); });
   return names;
 }
 
@@ -170,6 +173,7 @@ std::vector<std::string> RuntimePlan::not_applied() const {
   auto names = without_effect;
   if (!proxy && !saved_proxy.empty()) names.emplace_back("proxy");
   if (extensions.size() < extension_ids.size()) names.emplace_back("extensionIds");
+  for (auto const& [name, why] : refused) names.push_back(name);
   return names;
 }
 

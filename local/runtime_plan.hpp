@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,8 @@ struct RuntimePlan {
 
   std::vector<std::string> without_effect;  ///< known to do nothing, whatever is resolved
   std::vector<std::string> with_effect;     ///< known to be in effect
+  /// What Chromium did not take after all, and its words.
+  std::map<std::string, std::string> refused;
 };
 
 /// `stored` is the text of a checked config.

@@ -304,7 +304,7 @@ std::filesystem::path Runtimes::profile_of(Life const& life, RuntimePlan const& 
   return options_.scratch / life.run.value;
 }
 
-awaitable<Result<void>> Runtimes::launch(Life& life, RuntimePlan const& plan) {
+awaitable<Result<void>> Runtimes::launch(Life& life, RuntimePlan& plan) {
   auto const profile = profile_of(life, plan);
   std::error_code ec;
   std::filesystem::create_directories(profile, ec);
@@ -329,6 +329,7 @@ awaitable<Result<void>> Runtimes::launch(Life& life, RuntimePlan const& plan) {
   auto devtools = life.chromium.devtools();
   auto const recorded = co_await life.recorder->open(std::move(devtools));
   if (recorded && plan.viewport) co_await size_window(life, *plan.viewport);
+  if (recorded) co_await check_fingerprint(life, plan);
   co_return recorded;
 }
 
@@ -379,7 +380,9 @@ void Runtimes::record_start(Life& life, RuntimePlan const& plan) {
   data["applied"] = plan.applied();
   if (auto const idle = plan.not_applied(); !idle.empty()) {
     data["notApplied"] = idle;
+    if (!plan.refused.empty()) data["refused"] = plan.refused;
     life.log.warn("config without effect on the local backend: {}", fmt::join(idle, ", "));
+    for (auto const& [name, why] : plan.refused) life.log.warn("{}: {}", name, why);
   }
   store_.begin_run(run, lifecycle(life.run, "started", data));
   feed_.tell();

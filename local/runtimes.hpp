@@ -137,11 +137,12 @@ class Runtimes {
   struct Life;
 
   awaitable<void> live(RuntimeId id);
-  awaitable<Result<void>> launch(Life& life, RuntimePlan const& plan);
+  awaitable<Result<void>> launch(Life& life, RuntimePlan& plan);
   awaitable<void> watch(Life& life);
   awaitable<void> idle_for_long(Life& life);
   awaitable<void> cut_off(Life& life);
   awaitable<void> size_window(Life& life, RuntimePlan::Viewport viewport);
+  awaitable<void> check_fingerprint(Life& life, RuntimePlan& plan);
   void forget_downloads(RuntimeId const& id);
   void record_start(Life& life, RuntimePlan const& plan);
   void record_end(Life& life);

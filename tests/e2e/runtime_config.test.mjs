@@ -83,6 +83,26 @@ test('viewport, user agent, locale and timezone are what a page sees; what has n
   await daemon.stop();
 });
 
+test('a time zone or locale that Chromium does not take is not said to be applied', async (t) => {
+  const daemon = await Daemon.start(t);
+  const unknown = await daemon.rest('POST', '/v1/runtimes', { config: { fingerprint: { timezone: 'Mars/Phobos' } } });
+  assert.equal(unknown.status, 400);
+  assert.equal(unknown.body.details.field, 'config.fingerprint.timezone');
+  // Two names of one zone are no refusal, and neither is a region.
+  const fine = await drive(daemon, { fingerprint: { timezone: 'Asia/Kolkata', locale: 'de-AT' } });
+  assert.deepEqual(fine.lifecycle.data.applied.sort(), ['fingerprint.locale', 'fingerprint.timezone']);
+  assert.equal(fine.lifecycle.data.notApplied, undefined);
+  await fine.stop();
+  for (const locale of ['de_DE', 'q']) {
+    const odd = await drive(daemon, { fingerprint: { timezone: 'UTC', locale } });
+    assert.deepEqual(odd.lifecycle.data.applied, ['fingerprint.timezone'], locale);
+    assert.deepEqual(odd.lifecycle.data.notApplied, ['fingerprint.locale'], locale);
+    assert.match(odd.lifecycle.data.refused['fingerprint.locale'], /./);
+    await odd.stop();
+  }
+  await daemon.stop();
+});
+
 test('lists and types keep requests back, beside a controller that intercepts for itself', async (t) => {
   const site = await serveSite(t);
   const daemon = await Daemon.start(t);

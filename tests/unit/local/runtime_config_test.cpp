@@ -70,6 +70,8 @@ TEST_CASE("runtime config: a wrong type names the field by its path") {
            Case{R"({"fingerprint": {"locale": "de DE"}})", "config.fingerprint.locale"},
            Case{R"({"fingerprint": {"locale": []}})", "config.fingerprint.locale"},
            Case{R"({"fingerprint": {"timezone": "../x y"}})", "config.fingerprint.timezone"},
+           Case{R"({"fingerprint": {"timezone": "Mars/Phobos"}})", "config.fingerprint.timezone"},
+           Case{R"({"fingerprint": {"timezone": "Europe"}})", "config.fingerprint.timezone"},
            Case{R"({"fingerprint": {"userAgent": "a\nb"}})", "config.fingerprint.userAgent"},
        }) {
     CAPTURE(config);

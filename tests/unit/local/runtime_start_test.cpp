@@ -45,6 +45,30 @@ TEST_CASE("runtime start: the config becomes flags and variables of Chromium") {
   });
 }
 
+TEST_CASE("runtime start: what Chromium does not take of a fingerprint is not said to be applied") {
+  Fake fake;
+  fake.devtools.answer = [&](json const& command) -> json {
+    auto const& method = command.at("method");
+    if (method == "Target.setAutoAttach" && !command.contains("sessionId"))
+      fake.devtools.say(R"({"method":"Target.attachedToTarget","params":{"sessionId":"S1",
+          "targetInfo":{"targetId":"P","type":"page","browserContextId":"C"}}})");
+    if (method == "Runtime.evaluate")
+      return json::parse(R"({"result":{"result":{"type":"object",
+          "value":{"fingerprint.locale":"Chromium uses en-US"}}}})");
+    return json{{"result", json::object()}};
+  };
+  fake.run({}, [&](Scene& scene) -> awaitable<void> {
+    auto& api = scene.api;
+    auto const id = co_await api.create(
+        R"({"config":{"fingerprint":{"locale":"tlh","timezone":"Asia/Tokyo"}}})");
+    auto const started = co_await api.start(id);
+    auto const data = co_await lifecycle_of(api, started.at("runId").get<std::string>());
+    CHECK(data.at("applied") == json::array({"fingerprint.timezone"}));
+    CHECK(data.at("notApplied") == json::array({"fingerprint.locale"}));
+    CHECK(data.at("refused").at("fingerprint.locale") == "Chromium uses en-US");
+  });
+}
+
 TEST_CASE(
     "runtime start: a saved proxy is looked up; its login stays out of Chromium's arguments") {
   Fake fake;
