@@ -160,6 +160,7 @@ Backend::Backend(net::Loop& loop, BackendOptions options, std::unique_ptr<Store>
     return kept.take_download(std::move(download.run), std::move(download.path),
                               std::move(download.name));
   };
+  feed_.on_ending = [this](RunId const& run) { drivers_->human_actions.run_ends(run); };
 }
 
 Backend::~Backend() = default;

@@ -29,6 +29,16 @@ std::optional<Timestamp> expiry(Json const& body) {
   return moment(when->get<std::int64_t>());
 }
 
+std::optional<RunId> run_of(Document const& document) {
+  auto const body = Json::parse(document.body);
+  auto const& run = body.at("runId");
+  return run.is_string() ? std::optional(RunId{run.get<std::string>()}) : std::nullopt;
+}
+
+bool is_active(std::optional<Run> const& run) {
+  return run && run->status == Status::active;
+}
+
 Problem none_yet(RuntimeId const& runtime) {
   return Problem(404, "human_action.not_found",
                  fmt::format("Runtime \"{}\" has had no human action.", runtime.value));
@@ -48,13 +58,29 @@ HumanActions::HumanActions(net::Loop& loop, Store& store, NoteActivity note)
       changed_(loop.executor()),
       tasks_(loop.executor()) {}
 
+// A killed process cancels nothing, and its runs have ended with it.
 void HumanActions::start() {
+  for (auto& left : all_pending()) {
+    auto const run = run_of(left);
+    if (run && !is_active(store_.run(*run))) end(left, "cancelled", now());
+  }
   tasks_.spawn("human actions", keep_time());
 }
 
 awaitable<void> HumanActions::stop() {
   tasks_.stop();
   co_await tasks_.join();
+}
+
+void HumanActions::run_ends(RunId const& run) {
+  for (auto& one : all_pending())
+    if (run_of(one) == run) end(one, "cancelled", now());
+}
+
+std::vector<Document> HumanActions::all_pending() {
+  DocumentFilter filter;
+  filter.members.push_back({"status", {"requested"}});
+  return documents_.all(filter);
 }
 
 Outcome<Json> HumanActions::create(Request const& request) {
@@ -132,14 +158,12 @@ void HumanActions::end(Document& document, std::string_view status, Timestamp wh
 
 // Ends what is over. Returns when the next one is.
 std::optional<Timestamp> HumanActions::expire() {
-  DocumentFilter filter;
-  filter.members.push_back({"status", {"requested"}});
   std::optional<Timestamp> next;
-  for (auto& pending : documents_.all(filter)) {
-    auto const when = expiry(Json::parse(pending.body));
+  for (auto& one : all_pending()) {
+    auto const when = expiry(Json::parse(one.body));
     if (!when) continue;
     if (*when <= now())
-      end(pending, "expired", *when);
+      end(one, "expired", *when);
     else
       next = next ? std::min(*next, *when) : *when;
   }

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "local/documents.hpp"
 #include "local/errors.hpp"
@@ -15,14 +16,18 @@
 namespace bridge::local {
 
 /// What people are asked to do in a runtime: at most one request per runtime is pending. A request
-/// ends when it is completed or cancelled, or expires on the loop's clock. Kept in the store.
+/// ends when it is completed or cancelled, expires on the loop's clock, or is cancelled because its
+/// run is over. Kept in the store.
 class HumanActions {
  public:
   HumanActions(net::Loop& loop, Store& store, NoteActivity note);
 
-  /// Lets requests expire, also those of an earlier process. Then stop() before it goes.
+  /// Lets requests expire, also those of an earlier process, and cancels those of its runs. Then
+  /// stop() before it goes.
   void start();
   awaitable<void> stop();
+  /// This run ends: nobody can do in its browser any more what they were asked for.
+  void run_ends(RunId const& run);
 
   struct Request {
     RuntimeId runtime;
@@ -44,6 +49,7 @@ class HumanActions {
 
  private:
   [[nodiscard]] std::optional<Document> latest(RuntimeId const& runtime);
+  [[nodiscard]] std::vector<Document> all_pending();
   void end(Document& document, std::string_view status, Timestamp when);
   [[nodiscard]] std::optional<Timestamp> expire();
   awaitable<void> keep_time();

@@ -36,6 +36,9 @@ class RunFeed {
   /// Takes a finished download into the files; its id there, if that went well. None: nobody keeps
   /// files.
   std::function<awaitable<std::optional<std::string>>(Download)> on_download;
+  /// Called before the end of a run is written down: what belongs to it ends first. None: nothing
+  /// does.
+  std::function<void(RunId const&)> on_ending;
 
   /// Writes them in one transaction and in order. A disk that fails loses them; the log says so.
   void add(std::span<Event const> events);

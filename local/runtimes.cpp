@@ -293,7 +293,10 @@ awaitable<void> Runtimes::live(RuntimeId id) {
   if (life->recorder) life->recorder->clear_downloads();
   if (life->proxy) co_await life->proxy->stop();
   if (begun) {
-    auto const ended = written([&] { record_end(*life); });
+    auto const ended = written([&] {
+      if (feed_.on_ending) feed_.on_ending(life->run);
+      record_end(*life);
+    });
     if (!ended) life->log.error("{}", ended.error().text());
   }
   if (!plan.keep_profile) remove_tree(profile);

@@ -89,6 +89,43 @@ TEST_CASE("human actions: one of an active runtime names its run") {
   });
 }
 
+TEST_CASE("human actions: one ends with its run, and does not stand in the way of the next") {
+  with_fake([](Scene& scene) -> awaitable<void> {
+    auto const id = co_await scene.api.create();
+    auto const started = co_await scene.api.start(id);
+    Desk desk{scene.api, "/v1/runtimes/" + id + "/human-actions"};
+    co_await desk.create(R"({"message":"m"})");
+    Desk other = desk;
+    auto const stop = [](Api& api, std::string runtime) -> awaitable<void> {
+      co_await api.stop(std::move(runtime));
+    };
+    auto const waited = co_await (other.wait("{}") && stop(scene.api, id));
+    CHECK(waited.at("waitStatus") == "resolved");
+    CHECK(waited.at("status") == "cancelled");
+    CHECK(waited.at("cancelledAt") != nullptr);
+
+    auto const run = "/v1/runs/" + started.at("runId").get<std::string>();
+    auto const told = co_await scene.api.send("GET", run + "/activity");
+    CHECK(told.body.dump().find("The human action is cancelled") != std::string::npos);
+
+    auto const next = co_await scene.api.start(id);
+    auto const asked = co_await desk.create(R"({"message":"n"})");
+    CHECK(asked.at("runId") == next.at("runId"));
+  });
+}
+
+TEST_CASE("human actions: one that was asked for before any run outlives them") {
+  with_fake([](Scene& scene) -> awaitable<void> {
+    auto const id = co_await scene.api.create();
+    Desk desk{scene.api, "/v1/runtimes/" + id + "/human-actions"};
+    co_await desk.create(R"({"message":"m"})");
+    co_await scene.api.start(id);
+    co_await scene.api.stop(id);
+    auto const latest = co_await desk.latest();
+    CHECK(latest.at("status") == "requested");
+  });
+}
+
 TEST_CASE("human actions: a wait ends with its action, at its limit, or when it expires") {
   with_fake([](Scene& scene) -> awaitable<void> {
     auto desk = co_await desk_of(scene.api);
@@ -198,4 +235,43 @@ TEST_CASE("human actions: one that an earlier process left expires") {
   auto const found = later.get(request.runtime);
   REQUIRE(found.has_value());
   CHECK(found->at("status") == "expired");
+}
+
+TEST_CASE("human actions: one whose run ended with a killed process is cancelled by the next") {
+  net::Loop loop;
+  std::unique_ptr<local::Store> held;
+  auto& store = in_memory(held);
+  local::Runtime row;
+  row.id = RuntimeId{"rt"};
+  row.space = store.default_space();
+  row.config = "{}";
+  store.add(row);
+  local::Run run;
+  run.id = RunId{"run"};
+  run.runtime = row.id;
+  run.space = row.space;
+  local::Event event;
+  event.run = run.id;
+  event.type = "runtime.lifecycle";
+  store.begin_run(run, event);
+  local::HumanActions::Request request;
+  request.runtime = row.id;
+  request.run = run.id;
+  request.message = "m";
+  auto const nobody = [](RunId const&, local::Activity const&) {};
+  local::HumanActions actions(loop, store, nobody);
+  REQUIRE(actions.create(request).has_value());
+  std::string found;
+  auto const begin = [](local::HumanActions& of, std::string& status) -> awaitable<void> {
+    of.start();
+    status = of.get(RuntimeId{"rt"}).value().at("status").get<std::string>();
+    co_await of.stop();
+  };
+  test::run(loop, begin(actions, found));
+  CHECK(found == "requested");
+  run.status = local::Status::failed;
+  run.finished_at = local::now();
+  store.end_run(run, local::Status::stopped, event);
+  test::run(loop, begin(actions, found));
+  CHECK(found == "cancelled");
 }
