@@ -275,7 +275,7 @@ awaitable<Outcome<net::HttpReply>> Backend::try_answer(net::HttpExchange& exchan
     co_return Problem::wrong_method(std::move(wrong->allow));
   auto* const found = std::get_if<Routes::Found>(&routed.answer);
   if (found == nullptr) co_return unknown_path();
-  auto const body = read_body(routed.described, request);
+  auto const body = read_body(routed, request);
   if (!body) co_return body.error();
   Call const call{
       request,   std::move(found->parameters), Query(routed.query), *body, *caller, exchange,
@@ -299,12 +299,14 @@ awaitable<Outcome<void>> Backend::suffer_fault(Routed const& routed, Call const&
   co_return Outcome<void>();
 }
 
-Outcome<Json> Backend::read_body(Contract::Operation const* described,
-                                 net::HttpRequest const& request) const {
+Outcome<Json> Backend::read_body(Routed const& routed, net::HttpRequest const& request) const {
+  auto const* const described = routed.described;
   bool const takes_json = described == nullptr || described->body != nullptr;
   if (!takes_json) return Json::object();
   auto body = parse_object(request.body);
   if (!body || described == nullptr) return body;
+  if (routed.operation->read != nullptr)
+    if (auto problem = routed.operation->read(*body)) return std::move(*problem);
   if (auto problem = contract_.check_body(*described, *body)) return std::move(*problem);
   return body;
 }

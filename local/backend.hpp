@@ -106,7 +106,7 @@ class Backend final : public net::HttpHandler {
   awaitable<Outcome<net::HttpReply>> try_answer(net::HttpExchange& exchange,
                                                 std::string const& request_id);
   /// The body as the contract demands it of this operation, which may be none of its own.
-  [[nodiscard]] Outcome<Json> read_body(Contract::Operation const* described,
+  [[nodiscard]] Outcome<Json> read_body(Routed const& routed,
                                         net::HttpRequest const& request) const;
   /// What was asked to go wrong with this call, if anything.
   awaitable<Outcome<void>> suffer_fault(Routed const& routed, Call const& call);

@@ -81,6 +81,8 @@ struct Operation {
   bool open = false;  ///< needs no key
   /// Of the body of an upload, when it is less than the backend takes of any.
   std::optional<std::uint64_t> upload_max = std::nullopt;
+  /// Turns a JSON body that the contract does not foresee, and clients send, into one that it does.
+  std::optional<Problem> (*read)(Json& body) = nullptr;
 };
 
 /// Every operation there is.

@@ -234,6 +234,38 @@ std::optional<Problem> check_config(Json const& config) {
   return problem;
 }
 
+std::optional<Problem> read_shown(Json& config) {
+  if (!config.is_object()) return std::nullopt;
+  auto const proxy = config.find("proxy");
+  if (proxy == config.end() || !proxy->is_object()) return std::nullopt;
+  auto const type = proxy->value("type", Json("custom"));
+  std::vector<std::string> const known{"custom", "managed-rotating", "managed-static"};
+  if (!type.is_string() ||
+      std::find(known.begin(), known.end(), type.get<std::string>()) == known.end())
+    return Problem::invalid("config.proxy.type", fmt::format("config.proxy.type must be one of {}.",
+                                                             fmt::join(known, ", ")));
+  auto const id = proxy->value("id", Json());
+  if (type == "custom" && id.is_string() && !proxy->contains("pool")) *proxy = id;
+  return std::nullopt;
+}
+
+std::optional<Problem> keep_password(Json& config, std::string_view before) {
+  auto const proxy = config.find("proxy");
+  if (proxy == config.end() || !proxy->is_object()) return std::nullopt;
+  auto const told = proxy->value("hasPassword", Json());
+  proxy->erase("hasPassword");
+  auto const given = plan_of(to_text(config)).proxy;
+  if (told != true || !given || !given->password.empty()) return std::nullopt;
+  auto const stored = plan_of(before).proxy;
+  if (!stored || stored->protocol != given->protocol || stored->host != given->host ||
+      stored->port != given->port || stored->username != given->username)
+    return Problem::invalid("config.proxy.password",
+                            "config.proxy.password is missing: hasPassword says that there is one, "
+                            "and none is known for this address and user.");
+  if (!stored->password.empty()) (*proxy)["password"] = stored->password;
+  return std::nullopt;
+}
+
 Json shown_config(std::string_view stored) {
   auto config = Json::parse(stored);
   if (!config.contains("profile")) config["profile"] = false;

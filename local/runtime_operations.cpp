@@ -32,7 +32,9 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Call const& call) {
     if (auto problem = check_config(*config)) return std::move(*problem);
     if (auto problem = parts.extensions.check_config(*config, call.caller))
       return std::move(*problem);
-    runtime.config = to_text(*config);
+    auto kept = *config;
+    if (auto problem = keep_password(kept, "{}")) return std::move(*problem);
+    runtime.config = to_text(kept);
   }
   if (auto const metadata = body.find("metadata"); metadata != body.end())
     runtime.metadata = to_text(*metadata);
@@ -44,6 +46,21 @@ Outcome<Runtime> read_new_runtime(Parts& parts, Call const& call) {
   runtime.space = space->id;
   runtime.created_at = runtime.updated_at = now();
   return runtime;
+}
+
+// What a config says of a saved proxy is its id.
+Json with_proxy_name(Parts& parts, Json view) {
+  auto& config = view.at("config");
+  auto const proxy = config.find("proxy");
+  if (proxy == config.end() || !proxy->is_object() || !proxy->contains("id")) return view;
+  auto const saved = parts.proxies.all().find(proxy->at("id").get<std::string>());
+  if (saved) (*proxy)["name"] = Json::parse(saved->body).at("name");
+  return view;
+}
+
+std::optional<Problem> read_runtime(Json& body) {
+  auto const config = body.find("config");
+  return config == body.end() ? std::nullopt : read_shown(*config);
 }
 
 awaitable<Outcome<net::HttpReply>> list(Parts& parts, Call const& call) {
@@ -58,11 +75,12 @@ awaitable<Outcome<net::HttpReply>> create(Parts& parts, Call const& call) {
   auto const runtime = read_new_runtime(parts, call);
   if (!runtime) co_return runtime.error();
   parts.store.add(*runtime);
-  co_return json_reply(201, runtime_view(*runtime));
+  co_return json_reply(201, with_proxy_name(parts, runtime_view(*runtime)));
 }
 
 net::HttpReply detail_reply(Parts& parts, Runtime const& runtime) {
-  return json_reply(200, runtime_detail(runtime, parts.runtimes.connect_url(runtime.id)));
+  auto view = runtime_detail(runtime, parts.runtimes.connect_url(runtime.id));
+  return json_reply(200, with_proxy_name(parts, std::move(view)));
 }
 
 awaitable<Outcome<net::HttpReply>> get(Parts& parts, Call const& call) {
@@ -87,6 +105,7 @@ std::optional<Problem> apply_patch(Parts& parts, Call const& call, Runtime& runt
           409, "runtime.not_stopped", "config can be changed only while it is stopped.",
           "Stop the runtime first; name and idleTimeoutSeconds can be changed any time.");
     config = *given;
+    if (auto problem = keep_password(config, runtime.config)) return problem;
   }
   if (auto const idle = body.find("idleTimeoutSeconds"); idle != body.end()) {
     Json const alone{{"idleTimeoutSeconds", *idle}};
@@ -142,9 +161,10 @@ awaitable<Outcome<net::HttpReply>> stop(Parts& parts, Call const& call) {
 
 constexpr std::array kRows{
     Operation{{"runtimes.list", "GET", "/v1/runtimes"}, list},
-    Operation{{"runtimes.create", "POST", "/v1/runtimes"}, create},
+    Operation{{"runtimes.create", "POST", "/v1/runtimes"}, create, false, {}, read_runtime},
     Operation{{"runtimes.get", "GET", "/v1/runtimes/{runtimeId}"}, get},
-    Operation{{"runtimes.update", "PATCH", "/v1/runtimes/{runtimeId}"}, update},
+    Operation{
+        {"runtimes.update", "PATCH", "/v1/runtimes/{runtimeId}"}, update, false, {}, read_runtime},
     Operation{{"runtimes.delete", "DELETE", "/v1/runtimes/{runtimeId}"}, remove},
     Operation{{"runtimes.start", "POST", "/v1/runtimes/{runtimeId}/start"}, start},
     Operation{{"runtimes.stop", "POST", "/v1/runtimes/{runtimeId}/stop"}, stop},

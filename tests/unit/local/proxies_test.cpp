@@ -39,6 +39,10 @@ std::string at_port(HttpScript const& proxy, std::string const& more = "") {
          std::to_string(proxy.port()) + more + "}";
 }
 
+std::string with_config(json const& config) {
+  return json{{"config", config}}.dump();
+}
+
 constexpr auto kTunnel = "HTTP/1.1 200 Connection established\r\n\r\n";
 
 }  // namespace
@@ -255,6 +259,78 @@ TEST_CASE("proxies: a runtime never goes out without the proxy that it was to ha
       auto const refused = co_await api.send(method, at, R"({"config":{"proxy":"nobody"}})");
       CHECK(refused.status == 404);
       CHECK(refused.code() == "proxy.not_found");
+    }
+  });
+}
+
+TEST_CASE("proxies: a runtime's config can be given back as it was shown") {
+  with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
+    auto const saved = co_await api.get(
+        "ProxyCustom", "POST", "/v1/proxies",
+        R"({"type":"custom","name":"mine","url":"http://u:p@proxy.example:1"})", 201);
+    auto const id = co_await api.create(R"({"config":{"proxy":")" + id_of(saved) + "\"}}");
+    auto const one = "/v1/runtimes/" + id;
+    auto const shown = co_await api.get("RuntimeDetail", "GET", one);
+    auto const expected = json{{"id", id_of(saved)}, {"name", "mine"}, {"type", "custom"}};
+    CHECK(shown.at("config").at("proxy") == expected);
+    auto const back = with_config(shown.at("config"));
+    auto const patched = co_await api.get("RuntimeDetail", "PATCH", one, back);
+    CHECK(patched.at("config") == shown.at("config"));
+    auto const copy = co_await api.send("POST", "/v1/runtimes", back);
+    CHECK(copy.status == 201);
+    CHECK(copy.body.at("config").at("proxy") == expected);
+    auto const gone = co_await api.send(
+        "PATCH", one, R"({"config":{"proxy":{"id":"nobody","name":"n","type":"custom"}}})");
+    CHECK(gone.code() == "proxy.not_found");
+  });
+}
+
+TEST_CASE("proxies: the password of an inline one stays when it is given back as it was shown") {
+  with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
+    for (auto const* const proxy :
+         {R"("socks5://u:hunter2@proxy.example:1080")", R"({"url":"http://u:hunter2@h:8080"})",
+          R"({"url":"http://h:8080","username":"u","password":"hunter2"})",
+          R"({"host":"h","port":1,"protocol":"http","username":"u","password":"hunter2"})"}) {
+      CAPTURE(proxy);
+      auto const id = co_await api.create(fmt::format(R"({{"config":{{"proxy":{}}}}})", proxy));
+      auto const one = "/v1/runtimes/" + id;
+      auto const shown = co_await api.get("RuntimeDetail", "GET", one);
+      CHECK(shown.at("config").at("proxy").at("hasPassword") == true);
+      CHECK(shown.dump().find("hunter2") == std::string::npos);
+      auto config = shown.at("config");
+      for (int round = 0; round < 2; ++round) {
+        auto const patched = co_await api.get("RuntimeDetail", "PATCH", one, with_config(config));
+        CHECK(patched.at("config") == shown.at("config"));
+      }
+      // Not for another address, and not for another runtime; and never without a word.
+      config["proxy"]["host"] = "elsewhere.example";
+      auto refused = co_await api.send("PATCH", one, with_config(config));
+      CHECK(refused.status == 400);
+      CHECK(refused.field() == "config.proxy.password");
+      refused = co_await api.send("POST", "/v1/runtimes", with_config(shown.at("config")));
+      CHECK(refused.field() == "config.proxy.password");
+      config["proxy"]["password"] = "another";
+      auto patched = co_await api.get("RuntimeDetail", "PATCH", one, with_config(config));
+      CHECK(patched.at("config").at("proxy").at("hasPassword") == true);
+      config["proxy"].erase("password");
+      config["proxy"]["hasPassword"] = false;
+      patched = co_await api.get("RuntimeDetail", "PATCH", one, with_config(config));
+      CHECK(patched.at("config").at("proxy").at("hasPassword") == false);
+    }
+  });
+}
+
+TEST_CASE("proxies: a type that there is not is refused by its name") {
+  with_proxy([](Api& api, HttpScript&) -> awaitable<void> {
+    for (auto const* const proxy :
+         {R"({"type":"cusstom"})", R"({"type":"cusstom","host":"h"})", R"({"type":7})",
+          R"({"type":"cusstom","host":"h","port":1,"protocol":"http"})",
+          R"({"type":"cusstom","url":"http://h:1"})", R"({"type":"cusstom","id":"p"})"}) {
+      CAPTURE(proxy);
+      auto const refused = co_await api.send("POST", "/v1/runtimes",
+                                             fmt::format(R"({{"config":{{"proxy":{}}}}})", proxy));
+      CHECK(refused.status == 400);
+      CHECK(refused.field() == "config.proxy.type");
     }
   });
 }
