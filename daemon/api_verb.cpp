@@ -8,6 +8,7 @@
 #include <boost/algorithm/string/predicate.hpp>
 #include <boost/algorithm/string/trim.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -43,13 +44,29 @@ int exit_of(api::ApiError const& error) {
 }
 
 int fail(api::ApiError const& error) {
-  auto line = error.text();
-  if (!error.hint.empty()) line += fmt::format(". {}", error.hint);
-  return fail(exit_of(error), line);
+  return fail(exit_of(error), error.text());
 }
 
 void print(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+std::string cannot_write_text(std::string_view what, boost::system::error_code const& why) {
+  return fmt::format("cannot write {}: {}", what, why.message());
+}
+
+// Before anything is asked for: what has been done cannot be taken back when its answer has no
+// place.
+std::optional<std::string> obstacle_to(std::string const& output) {
+  std::filesystem::path const path(output);
+  std::error_code ec;
+  if (output.empty()) return std::nullopt;
+  if (std::filesystem::is_directory(path, ec))
+    return cannot_write_text(output, make_error_code(boost::system::errc::is_a_directory));
+  auto const folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  auto const& asked = std::filesystem::exists(path, ec) ? path : folder;
+  if (::access(asked.c_str(), W_OK) == 0) return std::nullopt;
+  return cannot_write_text(output, {errno, boost::system::system_category()});
 }
 
 /// A JSON document for a person; what is none stays as it is.
@@ -81,7 +98,7 @@ class Printer final : public net::ReplyReceiver {
     }
     file_.reset(std::fopen(verb_.output.c_str(), "wbe"));
     if (file_) return {};
-    return Error({errno, boost::system::system_category()}, fmt::format("write {}", verb_.output));
+    return cannot_write();
   }
 
   Result<void> take(std::string_view piece) override {
@@ -94,11 +111,14 @@ class Printer final : public net::ReplyReceiver {
     }
     auto* const out = file_ ? file_.get() : stdout;
     if (!whole_ && std::fwrite(piece.data(), 1, piece.size(), out) != piece.size())
-      return Error({errno, boost::system::system_category()}, "write the answer");
+      return cannot_write();
     last_ = piece.back();
     if (!file_) std::fflush(stdout);  // a stream is read by somebody who waits for its next line
     return {};
   }
+
+  /// What kept us from writing, which is no fault of the API.
+  [[nodiscard]] std::string const& obstacle() const { return obstacle_; }
 
   [[nodiscard]] int finish() {
     if (whole_) print(indented(kept_));
@@ -116,12 +136,23 @@ class Printer final : public net::ReplyReceiver {
     void operator()(std::FILE* file) const { std::fclose(file); }
   };
 
+  Error cannot_write() {
+    Error error({errno, boost::system::system_category()}, "write the answer");
+    obstacle_ = cannot_write_text(file_name(), error.code);
+    return error;
+  }
+
+  [[nodiscard]] std::string file_name() const {
+    return verb_.output.empty() || !succeeded() ? "the answer" : verb_.output;
+  }
+
   [[nodiscard]] bool succeeded() const { return head_.status >= 200 && head_.status < 300; }
 
   ApiVerb const& verb_;
   net::HttpReply head_;
   std::unique_ptr<std::FILE, Closer> file_;
   std::string kept_;  // of an error, and of what is printed as a whole
+  std::string obstacle_;
   bool whole_ = false;
   char last_ = '\n';
 };
@@ -160,6 +191,7 @@ class ApiCall {
           exit_code::usage,
           "a path has no spaces, control characters or '#': write them as %20 and so on, or "
           "give a query with -f name=value");
+    if (auto const obstacle = obstacle_to(verb_.output)) return fail(exit_code::failure, *obstacle);
     return std::nullopt;
   }
 
@@ -259,6 +291,8 @@ class ApiCall {
     request_ = server_->request(method_);
     request_.headers.emplace_back("Accept", "application/json, text/event-stream, */*;q=0.8");
     for (auto const& header : verb_.headers) {
+      if (header.find_first_of("\r\n") != std::string::npos)
+        return wrong(Error::saying(Errc::refused, "a header is one line"));
       auto const colon = header.find(':');
       if (colon == 0 || colon == std::string::npos)
         return wrong(Error::saying(Errc::refused, "a header is written as 'Name: value'"));
@@ -290,7 +324,12 @@ class ApiCall {
     auto url = server_->base.with_target(server_->base.target + path_);
     auto const done = co_await net::transfer(loop_, reaching_.reach, url, request_, body_.get(),
                                              printer, kSilence);
-    exit_ = done ? printer.finish() : fail(api::network_error(done.error()));
+    if (done)
+      exit_ = printer.finish();
+    else if (!printer.obstacle().empty())
+      exit_ = fail(exit_code::failure, printer.obstacle());
+    else
+      exit_ = fail(api::network_error(done.error()));
   }
 
   // All pages as one list.

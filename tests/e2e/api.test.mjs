@@ -59,6 +59,24 @@ test('the api verb calls the backend of the running daemon', async (t) => {
     const forged = await call('GET', 'runtimes', '-H', 'Content-Length: 5');
     assert.equal(forged.code, 2);
     assert.match(forged.stderr, /Content-Length follows from what is sent/);
+    for (const header of ['X-A: 1\r\nX-B: 2', 'X-A\n: 1', 'X-A: 1\n']) {
+      const broken = await call('GET', 'runtimes', '-H', header);
+      assert.equal(broken.code, 2, broken.stderr);
+      assert.match(broken.stderr, /a header is one line/);
+    }
+  });
+
+  await t.test('an answer that has no place is no fault of the API, and nothing is asked for', async () => {
+    for (const output of ['/nope/x', daemon.sandbox.dir]) {
+      const made = await call('POST', 'runtimes', '-f', 'name=unwanted', '-o', output);
+      assert.equal(made.code, 1, made.stderr);
+      assert.match(made.stderr, /^bctrl-bridge: cannot write .+: .+\n$/);
+    }
+    const full = await call('GET', 'runtimes', '-o', '/dev/full');
+    assert.equal(full.code, 1, full.stderr);
+    assert.match(full.stderr, /cannot write \/dev\/full/);
+    const all = await json('GET', 'runtimes', '--paginate');
+    assert.ok(!all.data.some(({ name }) => name === 'unwanted'));
   });
 
   await t.test('a terminal gets an answer once, indented', async () => {
@@ -80,6 +98,8 @@ test('the api verb calls the backend of the running daemon', async (t) => {
     assert.match(wrong.stdout, /^HTTP\/1\.1 400 Bad Request\nContent-Type: application\/json\n/);
     assert.match(wrong.stdout, /"field":"name"/);
     assert.match(wrong.stderr, /^bctrl-bridge: 400 request\.invalid: name must be a string\. \(request [0-9a-f-]+\)\n$/);
+    const managed = await call('POST', 'proxies', '-f', 'type=managed-static', '-f', 'poolId=p');
+    assert.equal(managed.stderr.split(JSON.parse(managed.stdout).hint).length, 2, managed.stderr);
     assert.equal((await call('GET', '/_local/health')).code, 0);
     for (const args of [['F00', 'x'], ['POST', 'x', '-f', 'a[=1'], ['POST', 'x', '--input', '/nowhere/x'], ['GET', 'x', '-H', 'y'],
       ['GET', 'files?q=my report'], ['GET', 'x HTTP/1.1\r\nHost: y'], ['GET', 'x#y']])
