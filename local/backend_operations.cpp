@@ -53,7 +53,9 @@ awaitable<Outcome<net::HttpReply>> end_run(Parts& parts, Json const& body) {
 
 awaitable<Outcome<net::HttpReply>> add_fault(Parts& parts, Call const& call) {
   if (call.body.contains("endRun")) co_return co_await end_run(parts, call.body);
-  auto const fault = parts.faults.add(call.body);
+  std::vector<Route> routes;
+  for (auto const& operation : all_operations()) routes.push_back(operation.route);
+  auto const fault = parts.faults.add(call.body, routes);
   if (!fault) co_return fault.error();
   co_return json_reply(201, fault_view(*fault));
 }

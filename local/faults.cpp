@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <vector>
 
 namespace bridge::local {
 namespace {
@@ -94,16 +95,80 @@ bool fits(std::optional<std::string> const& wanted, std::string_view given) {
   return !wanted || *wanted == given;
 }
 
+// Whether a call of this path template can have a path that begins with `wanted`.
+bool can_begin(std::string_view path, std::string_view wanted) {
+  auto const form = split_path(path);
+  auto const given = split_path(wanted);
+  if (given.empty() || given.size() > form.size()) return false;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    bool const open = form[i].starts_with('{');
+    bool const last = i + 1 == given.size();
+    if (open   ? given[i].empty() && !last
+        : last ? !form[i].starts_with(given[i])
+               : form[i] != given[i])
+      return false;
+  }
+  return true;
+}
+
+// A path as it is sent: what no request's path has in it would never be found there.
+bool is_path(std::string_view text) {
+  return text.starts_with('/') && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return c > ' ' && c < 0x7f &&
+                  std::string_view("?#{}[]*\\\"<>^`|").find(char(c)) == std::string_view::npos;
+         });
+}
+
+/// What of a fault's match no operation has.
+class Matching {
+ public:
+  explicit Matching(std::span<Route const> routes) {
+    for (auto const& route : routes)
+      if (!route.path.starts_with("/_local/")) left_.push_back(route);
+  }
+
+  std::optional<Problem> check(Fault const& fault) {
+    keep(fault.operation, "operation", "the name of an operation, like runtimes.start",
+         [](Route const& route, std::string_view wanted) { return route.operation == wanted; });
+    keep(fault.method, "method", "a method of such a call, in capitals",
+         [](Route const& route, std::string_view wanted) { return route.method == wanted; });
+    keep(fault.path, "path", "what the path of such a call begins with, like /v1/runtimes/",
+         [](Route const& route, std::string_view wanted) {
+           return is_path(wanted) && can_begin(route.path, wanted);
+         });
+    keep(fault.runtime, "runtimeId", "absent: such a call names no runtime",
+         [](Route const& route, std::string_view) {
+           return route.path.find("{runtimeId}") != std::string_view::npos;
+         });
+    return std::move(problem_);
+  }
+
+ private:
+  template <class Has>
+  void keep(std::optional<std::string> const& wanted, std::string_view name, std::string_view what,
+            Has has) {
+    if (problem_ || !wanted) return;
+    std::erase_if(left_, [&](Route const& route) { return !has(route, *wanted); });
+    if (left_.empty())
+      problem_ = Problem::invalid(fmt::format("match.{}", name),
+                                  fmt::format("match.{} must be {}.", name, what));
+  }
+
+  std::vector<Route> left_;
+  std::optional<Problem> problem_;
+};
+
 }  // namespace
 
-Outcome<Fault> Faults::add(Json const& body) {
+Outcome<Fault> Faults::add(Json const& body, std::span<Route const> routes) {
   if (faults_.size() >= kMax)
     return Problem(409, "local.too_many_faults", "There are too many faults.",
                    "DELETE /_local/faults forgets them.");
   Fault fault;
   Members members(body, "");
-  members.only(
-      {"match", "status", "code", "retryAfterSeconds", "delaySeconds", "cutAfterFrames", "count"});
+  // Not endRun, which is done at once and not kept; who asks what there is means it, too.
+  members.only({"match", "status", "code", "retryAfterSeconds", "delaySeconds", "cutAfterFrames",
+                "endRun", "count"});
   auto const match = body.value("match", Json::object());
   if (!match.is_object()) return Problem::invalid("match", "match must be an object.");
   Members matching(match, "match.");
@@ -125,9 +190,17 @@ Outcome<Fault> Faults::add(Json const& body) {
   fault.delay =
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(delay.value_or(0)));
   if (!status && !delay && !fault.cut_after)
-    return Problem::invalid("status", "A fault needs status, delaySeconds or cutAfterFrames.");
+    return Problem::invalid("status",
+                            "A fault needs status, delaySeconds, cutAfterFrames or endRun.");
   if (fault.cut_after && (status || delay))
     return Problem::invalid("cutAfterFrames", "cutAfterFrames is a fault of its own.");
+  if (!fault.cut_after)
+    if (auto problem = Matching(routes).check(fault)) return std::move(*problem);
+  if (fault.cut_after && (fault.operation || fault.method || fault.path))
+    return Problem::invalid(fault.operation ? "match.operation"
+                            : fault.method  ? "match.method"
+                                            : "match.path",
+                            "A CDP connection is no call: cutAfterFrames takes match.runtimeId.");
   fault.id = fmt::format("fault_{}", ++last_);
   faults_.push_back(fault);
   return fault;

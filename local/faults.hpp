@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <list>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "local/errors.hpp"
 #include "local/json.hpp"
+#include "local/routes.hpp"
 #include "net/asio.hpp"
 
 namespace bridge::local {
@@ -46,8 +48,9 @@ class Faults {
 
   /// `body` is a fault as users write it:
   /// {match: {operation?, method?, path?, runtimeId?}, status?, code?, retryAfterSeconds?,
-  ///  delaySeconds?, cutAfterFrames?, count?}. 400 names the field.
-  [[nodiscard]] Outcome<Fault> add(Json const& body);
+  ///  delaySeconds?, cutAfterFrames?, count?}. 400 names the field, also of a match that none of
+  /// `routes` has: such a fault would never happen.
+  [[nodiscard]] Outcome<Fault> add(Json const& body, std::span<Route const> routes);
   /// All there are, as JSON.
   [[nodiscard]] Json view() const;
   void clear() { faults_.clear(); }

@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "backend_fixture.hpp"
 #include "local/frame_counter.hpp"
+#include "local/operations.hpp"
 #include "local/timestamp.hpp"
 #include "net/ws_codec.hpp"
 
@@ -14,9 +16,18 @@ namespace {
 
 using test::Scene;
 
+std::vector<Route> const& routes() {
+  static std::vector<Route> const all = [] {
+    std::vector<Route> made;
+    for (auto const& operation : all_operations()) made.push_back(operation.route);
+    return made;
+  }();
+  return all;
+}
+
 std::string refused_field(std::string_view body) {
   Faults faults;
-  auto const fault = faults.add(Json::parse(body));
+  auto const fault = faults.add(Json::parse(body), routes());
   if (fault) return "";
   return Json::parse(fault.error().details).at("field");
 }
@@ -25,10 +36,11 @@ std::string refused_field(std::string_view body) {
 
 TEST_CASE("faults: what fits happens as often as was asked for, in the order it was set") {
   Faults faults;
-  CHECK(faults.add(Json::parse(R"({"match":{"operation":"runs.list"},"status":503,"count":2})"))
-            .has_value());
-  CHECK(faults.add(Json::parse(R"({"match":{"path":"/v1/ru","method":"GET"},"status":429})"))
-            .has_value());
+  auto const add = [&](std::string_view body) {
+    return faults.add(Json::parse(body), routes()).has_value();
+  };
+  CHECK(add(R"({"match":{"operation":"runs.list"},"status":503,"count":2})"));
+  CHECK(add(R"({"match":{"path":"/v1/ru","method":"GET"},"status":429})"));
   FaultTarget const runs{"runs.list", "GET", "/v1/runs", ""};
   FaultTarget const spaces{"spaces.list", "GET", "/v1/spaces", ""};
   CHECK_FALSE(faults.take_call(spaces));
@@ -37,7 +49,7 @@ TEST_CASE("faults: what fits happens as often as was asked for, in the order it 
   CHECK(faults.take_call(runs)->status == 429);
   CHECK_FALSE(faults.take_call(runs));
   CHECK(faults.view().empty());
-  CHECK(faults.add(Json::parse(R"({"match":{"runtimeId":"r"},"cutAfterFrames":3})")).has_value());
+  CHECK(add(R"({"match":{"runtimeId":"r"},"cutAfterFrames":3})"));
   CHECK_FALSE(faults.take_call({"runtimes.get", "GET", "/v1/runtimes/r", "r"}));
   CHECK_FALSE(faults.take_cut("other"));
   CHECK(faults.take_cut("r") == 3);
@@ -45,7 +57,7 @@ TEST_CASE("faults: what fits happens as often as was asked for, in the order it 
 }
 
 TEST_CASE("faults: one that would do nothing, or not what was meant, is refused") {
-  CHECK(refused_field(R"({"status":503,"match":{"operation":"x"}})") == "");
+  CHECK(refused_field(R"({"status":503,"match":{"operation":"runs.list"}})") == "");
   CHECK(refused_field("{}") == "status");
   CHECK(refused_field(R"({"status":200})") == "status");
   CHECK(refused_field(R"({"status":"503"})") == "status");
@@ -55,6 +67,44 @@ TEST_CASE("faults: one that would do nothing, or not what was meant, is refused"
   CHECK(refused_field(R"({"status":503,"cutAfterFrames":1})") == "cutAfterFrames");
   CHECK(refused_field(R"({"delaySeconds":-1})") == "delaySeconds");
   CHECK(refused_field(R"({"status":503,"count":0})") == "count");
+}
+
+TEST_CASE("faults: a match that no call can have is refused by its name") {
+  auto const refused = [](char const* match) {
+    return refused_field(fmt::format(R"({{"status":503,"match":{}}})", match));
+  };
+  for (auto const* const match :
+       {R"({"path":"/"})", R"({"path":"/v1/runtimes/"})", R"({"path":"/v1/runtimes/r/sta"})",
+        R"({"path":"/v1/runtimes/r/start","method":"POST"})", R"({"method":"DELETE"})",
+        R"({"operation":"runtimes.start","method":"POST","path":"/v1","runtimeId":"r"})"}) {
+    CAPTURE(match);
+    CHECK(refused(match) == "");
+  }
+  CHECK(refused(R"({"operation":"runtimes.boot"})") == "match.operation");
+  CHECK(refused(R"({"operation":""})") == "match.operation");
+  CHECK(refused(R"({"operation":"_local.info"})") == "match.operation");
+  CHECK(refused(R"({"method":"get"})") == "match.method");
+  CHECK(refused(R"({"method":"BREW"})") == "match.method");
+  CHECK(refused(R"({"operation":"runtimes.start","method":"GET"})") == "match.method");
+  for (auto const* const path : {"", "v1/runtimes", "/v2", "/v1/runtimes/*/start", "/v1//runtimes",
+                                 "/v1/runtimes/{runtimeId}", "/v1/runtimes/[", "/v1/runtimes?x=1",
+                                 "^/v1", "/v1/runs/r/events/e/and/on"}) {
+    CAPTURE(path);
+    CHECK(refused(fmt::format(R"({{"path":"{}"}})", path).c_str()) == "match.path");
+  }
+  CHECK(refused(R"({"operation":"spaces.list","runtimeId":"r"})") == "match.runtimeId");
+  CHECK(refused_field(R"({"cutAfterFrames":1,"match":{"operation":"runtimes.start"}})") ==
+        "match.operation");
+}
+
+TEST_CASE("faults: what can be asked for is listed whole") {
+  Faults faults;
+  auto const unknown = faults.add(Json::parse(R"({"statuss":503})"), routes());
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error().message.find("endRun") != std::string::npos);
+  auto const nothing = faults.add(Json::object(), routes());
+  REQUIRE_FALSE(nothing.has_value());
+  CHECK(nothing.error().message.find("endRun") != std::string::npos);
 }
 
 TEST_CASE("frame_counter: the end of the n-th frame is found wherever reads split") {
