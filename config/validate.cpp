@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "config/address.hpp"
 #include "config/units.hpp"
@@ -162,6 +163,21 @@ class Rules {
       problem(path + ".upstream", "beside a runtime; give either runtime or upstream");
     if (bridge.upstream) upstream(*bridge.upstream, path + ".upstream");
     if (bridge.runtime) runtime(*bridge.runtime, path + ".runtime");
+    if (!has_upstream) only_bridge(bridge, path);
+  }
+
+  // A runtime takes one controller: the second would wait for ever.
+  void only_bridge(Bridge const& bridge, std::string const& path) {
+    auto runtime = bridge.runtime.value_or(RuntimeRef());
+    if (!bridge.runtime) runtime.name = bridge.name;  // see load_config()
+    auto const& which = runtime.id.empty() ? runtime.name : runtime.id;
+    auto const [first, is_new] =
+        runtimes_.emplace(std::tuple(runtime.id.empty(), which, runtime.space), bridge.name);
+    if (is_new || which.empty() || first->second == bridge.name) return;
+    auto const own = path + (runtime.id.empty() ? ".runtime.name" : ".runtime.id");
+    problem(origins_.has(own) ? own : path + ".name",
+            fmt::format("the runtime of bridge {}; give another, or let its clients attach to {}",
+                        first->second, first->second));
   }
 
   void runtime(RuntimeRef const& runtime, std::string const& path) {
@@ -251,6 +267,7 @@ class Rules {
   Problems& problems_;
   std::map<std::string, std::string> names_;
   std::map<std::uint16_t, std::string> ports_;
+  std::map<std::tuple<bool, std::string, std::string>, std::string> runtimes_;
 };
 
 }  // namespace

@@ -37,6 +37,18 @@ TEST_CASE("validate: the rules, each at the place of the value") {
        "-"},
       {"same name", "bridges:\n  - name: a\n  - name: a",
        "f.yaml:4:11: bridges[1].name: the same as bridges[0].name (f.yaml:3); names must differ"},
+      {"one runtime for two",
+       "bridges:\n  - {name: a, runtime: {id: x}}\n  - {name: b, runtime: {id: x}}",
+       "f.yaml:4:29: bridges[1].runtime.id: the runtime of bridge a; give another, or let its "
+       "clients attach to a"},
+      {"one runtime for two, by its bridge's name",
+       "bridges:\n  - {name: a, runtime: {name: b}}\n  - {name: b}",
+       "f.yaml:4:12: bridges[1].name: the runtime of bridge a; give another, or let its clients "
+       "attach to a"},
+      {"one name in two spaces",
+       "bridges:\n  - {name: a, runtime: {name: x, space: s}}\n"
+       "  - {name: b, runtime: {name: x}}",
+       ""},
       {"runtime and upstream", "bridges:\n  - name: a\n    runtime: x\n    upstream: wss://h",
        "f.yaml:5:15: bridges[0].upstream: beside a runtime; give either runtime or upstream"},
       {"id and name", "bridges: [{name: a, runtime: {id: x, name: y}}]",
