@@ -12,15 +12,13 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = Happening::Kind;
 
-constexpr std::array<std::pair<Kind, char const*>, 11> kNames{{
+constexpr std::array<std::pair<Kind, char const*>, 9> kNames{{
     {Kind::address, "address"},
     {Kind::creating, "creating"},
     {Kind::created, "created"},
     {Kind::starting, "starting"},
     {Kind::started, "started"},
     {Kind::ended, "ended"},
-    {Kind::invoking, "invoking"},
-    {Kind::invoked, "invoked"},
     {Kind::context, "context"},
     {Kind::context_gone, "context_gone"},
     {Kind::dropped, "dropped"},
@@ -100,13 +98,6 @@ void Holdings::apply(Happening const& what) {
       holding.run = {};
       holding.ours = false;
       holding.contexts.clear();
-      holding.invoking.clear();
-      break;
-    case Kind::invoking:
-      holding.invoking = what.text;
-      break;
-    case Kind::invoked:
-      holding.invoking.clear();
       break;
     case Kind::context:
       holding.contexts.insert(what.text);
@@ -164,8 +155,6 @@ std::vector<std::string> Holdings::records() const {
         what.runtime = it.runtime;
         what.text = it.starting;
       });
-    if (!it.invoking.empty())
-      put(Kind::invoking, [&it](Happening& what) { what.text = it.invoking; });
     for (auto const& context : it.contexts)
       put(Kind::context, [&context](Happening& what) { what.text = context; });
   }

@@ -18,7 +18,6 @@ struct Holding {
   std::string starting;            ///< the Idempotency-Key of a start that has no answer yet
   RunId run;                       ///< open, as far as is known
   bool ours = false;               ///< this daemon, or one before it, started that run
-  std::string invoking;            ///< the Idempotency-Key of an invocation that clients wait for
   std::set<std::string> contexts;  ///< browser contexts of that run that nobody else disposes of
   std::uint16_t port = 0;          ///< where clients reach the bridge; 0: not known
   std::string path;                ///< of its browser, "/devtools/browser/..."
@@ -35,8 +34,6 @@ struct Happening {
     starting,      ///< `runtime`, `text` is the key
     started,       ///< `runtime`, `run`, `ours`
     ended,         ///< the run is over, or left to itself
-    invoking,      ///< `text` is the key
-    invoked,       ///< it has come to its end
     context,       ///< `text`
     context_gone,  ///< `text`
     dropped,       ///< the bridge holds nothing any more

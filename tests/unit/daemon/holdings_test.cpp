@@ -45,14 +45,11 @@ TEST_CASE("holdings: a runtime from its create to the end of its run") {
   CHECK(after(all).run.value == "run");
   CHECK(after(all).ours);
   all.push_back(happening(Kind::context, "C1"));
-  all.push_back(happening(Kind::invoking, "i"));
   CHECK(after(all).contexts == std::set<std::string>{"C1"});
-  CHECK(after(all).invoking == "i");
   all.push_back(happening(Kind::ended));
   CHECK(after(all).runtime.value == "rt");
   CHECK(after(all).run.empty());
   CHECK(after(all).contexts.empty());
-  CHECK(after(all).invoking.empty());
   all.push_back(happening(Kind::dropped));
   Holdings holdings;
   for (auto const& what : all) holdings.apply(what);
