@@ -6,11 +6,15 @@
 
 #include "daemon/port_owner.hpp"
 #include "daemon/settle.hpp"
+#include "net/network_watch.hpp"
+#include "net/tasks.hpp"
 
 namespace bridge {
 namespace {
 
 constexpr int kFreePortTries = 10;
+// Where containers come and go all the time the network always changes: a dial needs its time.
+constexpr auto kBetweenProbes = 5s;
 
 net::HttpServerLimits bridge_port_limits(config::Bridge const& config) {
   net::HttpServerLimits limits;
@@ -134,6 +138,7 @@ void Daemon::start() {
   control_server_.start();
   service_server_.start();
   if (caretaker_) caretaker_->start();
+  tasks_.spawn("network", watch_network());
   for (auto const& slot : slots_) {
     auto& bridge = slot->bridge;
     note_address(*slot);
@@ -146,6 +151,20 @@ void Daemon::start() {
 
 awaitable<void> Daemon::boot(Bridge& bridge) {
   (void)co_await bridge.up();  // the bridge logs and keeps what went wrong
+}
+
+// A connection may have died of it without a word, and one that was not to be had may be now.
+awaitable<void> Daemon::watch_network() {
+  auto watch = net::NetworkWatch::open(loop_);
+  if (!watch) {
+    log::write(LogLevel::debug, fmt::format("changes of the network are not seen: {}",
+                                            watch.error().text()));
+    co_return;
+  }
+  while (co_await (*watch)->changed()) {
+    for (auto const& slot : slots_) slot->bridge.probe();
+    if (!co_await net::sleep_for(kBetweenProbes)) co_return;
+  }
 }
 
 void Daemon::end(std::optional<Duration> drain) {

@@ -78,6 +78,7 @@ class Daemon {
     net::HttpServer server;
   };
   static awaitable<void> boot(Bridge& bridge);
+  awaitable<void> watch_network();
   static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string& line);
   Result<void> listen_bridge(Slot& slot);
   void note_address(Slot const& slot);
