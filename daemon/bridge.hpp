@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "base/log.hpp"
@@ -201,6 +202,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> note_end();
   awaitable<Failure> run_upstream();
   [[nodiscard]] bool clients_stay() const;
+  [[nodiscard]] std::optional<Failure> ends_redial(Failure const& why, bool returning) const;
   awaitable<FailureOr<std::unique_ptr<net::WsStream>>> regain_upstream(Failure why);
   awaitable<FailureOr<std::unique_ptr<net::WsStream>>> redial(Failure why, bool returning);
   awaitable<FailureOr<std::unique_ptr<net::WsStream>>> redial_once();
@@ -239,6 +241,8 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<>> parted();
   awaitable<FailureOr<Controller::Hold>> hand_over(std::string who);
   void take_back(Controller::Hold hold);
+  template <class Begin>
+  std::invoke_result_t<Begin> begin_once_free(Begin begin);
 
   awaitable<void> drain_commands(Duration limit);
   awaitable<FailureOr<>> wait_until_live();

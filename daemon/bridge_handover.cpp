@@ -163,6 +163,19 @@ void Bridge::take_back(Controller::Hold hold) {
   changed_.notify_all();
 }
 
+// The platform may notice a little later than we that we have let go.
+template <class Begin>
+std::invoke_result_t<Begin> Bridge::begin_once_free(Begin begin) {
+  Backoff pauses(kPause, kPauseMax, wakes_);
+  auto const give_up = Clock::now() + kReleaseLag;
+  auto begun = co_await begin();
+  while (!begun && begun.error().is_busy() && Clock::now() < give_up) {
+    co_await net::sleep_for(pauses.next());
+    begun = co_await begin();
+  }
+  co_return begun;
+}
+
 awaitable<FailureOr<api::Invocation>> Bridge::invoke(net::HttpExchange& exchange,
                                                      std::string request_json) {
   auto const handed = co_await hand_over("an invocation");
@@ -171,19 +184,14 @@ awaitable<FailureOr<api::Invocation>> Bridge::invoke(net::HttpExchange& exchange
   auto const back = scope_exit([this, hold] { take_back(hold); });
   auto const runtime = keeper_->runtime();
   auto const key = new_uuid();
-  Backoff pauses(kPause, kPauseMax, wakes_);
-  auto const give_up = Clock::now() + kReleaseLag;
-  auto begun = co_await platform_->create_invocation(runtime, request_json, key);
-  // The platform may notice a little later than we that we have let go.
-  while (!begun && begun.error().is_busy() && Clock::now() < give_up) {
-    co_await net::sleep_for(pauses.next());
-    begun = co_await platform_->create_invocation(runtime, request_json, key);
-  }
+  auto begin = [&] { return platform_->create_invocation(runtime, request_json, key); };
+  auto begun = co_await begin_once_free(begin);
   if (!begun) co_return refusal_of(begun.error(), "begin the invocation");
   auto const id = begun->id;
   controller_.rename(hold, fmt::format("invocation {}", id.value));
   log_.info("invocation {} ({}) has begun", id.value, begun->action);
   auto now = std::move(*begun);
+  Backoff pauses(kPause, kPauseMax, wakes_);
   bool unwanted = false;
   while (!now.ended()) {
     api::ApiResult<api::Waited<api::Invocation>> waited;
@@ -221,7 +229,8 @@ awaitable<FailureOr<api::HumanAction>> Bridge::ask_human(
   auto const back = scope_exit([this, hold] { take_back(hold); });
   auto const runtime = keeper_->runtime();
   auto const key = new_uuid();
-  auto begun = co_await platform_->create_human_action(runtime, std::move(message), limit, key);
+  auto begin = [&] { return platform_->create_human_action(runtime, message, limit, key); };
+  auto begun = co_await begin_once_free(begin);
   if (!begun) co_return refusal_of(begun.error(), "ask a person");
   auto now = std::move(*begun);
   Backoff pauses(kPause, kPauseMax, wakes_);

@@ -86,7 +86,8 @@ awaitable<bool> Bridge::renew_lease() {
 }
 
 void Bridge::probe() {
-  if (upstream_ && state_ == BridgeState::live)
+  if (state_ == BridgeState::resuming && !upstream_) give_up_->notify();  // dials again at once
+  if (state_ == BridgeState::live && upstream_)
     tasks_.spawn(config_.name + " probe", probe_upstream());
 }
 

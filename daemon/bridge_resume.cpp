@@ -10,6 +10,11 @@
 // How a bridge comes back to a run after its connection is gone, with its clients.
 
 namespace bridge {
+namespace {
+
+constexpr auto kInterrupted = "INTERRUPTED";  // by give_up_: what is wanted may be another now
+
+}  // namespace
 
 bool Bridge::clients_stay() const {
   bool const wanted = joined_ > 0 || !controller_.is_ours();
@@ -33,6 +38,14 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::regain_upstream(Fai
   }
 }
 
+std::optional<Failure> Bridge::ends_redial(Failure const& why, bool returning) const {
+  if (leaving_because_) return leaving_because_;
+  if (draining_) return stopping();
+  bool const wanted = controller_.is_ours() && (joined_ > 0 || returning);
+  if (!wanted) return why;
+  return std::nullopt;
+}
+
 // Until there is a connection to the same run, or there cannot be.
 awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::redial(Failure why, bool returning) {
   auto const deadline = Clock::now() + config_.resume_timeout;
@@ -41,10 +54,11 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::redial(Failure why,
   for (;;) {
     auto again = co_await redial_once();
     if (again) co_return again;
-    if (leaving_because_) co_return *leaving_because_;
-    if (draining_) co_return stopping();
-    if (!controller_.is_ours()) co_return why;
-    if (joined_ == 0 && !returning) co_return why;
+    if (auto end = ends_redial(why, returning)) co_return std::move(*end);
+    if (again.error().code == kInterrupted) {
+      pauses.reset();
+      continue;
+    }
     if (again.error().code == "RUN_OVER") {
       why.message += "; the run is over";
       co_return why;
@@ -67,7 +81,9 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::redial(Failure why,
     }
     asio::steady_timer timer(loop_.executor(), pause);
     auto const first = co_await (timer.async_wait(no_throw) || give_up_->wait());
-    if (first.index() == 1) co_return leaving_because_ ? *leaving_because_ : stopping();
+    if (first.index() == 0) continue;
+    if (auto end = ends_redial(why, returning)) co_return std::move(*end);
+    pauses.reset();
   }
 }
 
@@ -77,7 +93,7 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::redial_once() {
   auto first =
       co_await (connect_upstream(loop_, reach_, config_.limits, std::move(*url), timing_.dial) ||
                 give_up_->wait());
-  if (first.index() == 1) co_return stopping();
+  if (first.index() == 1) co_return Failure(kInterrupted, "the dial was given up");
   co_return std::get<0>(std::move(first));
 }
 

@@ -12,6 +12,11 @@
 
 namespace bridge::test {
 
+/// What FakeUpstream answers with its method and parameters.
+inline constexpr std::string_view kAsk = R"({"id":5,"method":"Test.echo"})";
+inline constexpr std::string_view kAnswer =
+    R"({"id":5,"result":{"method":"Test.echo","params":{}}})";
+
 /// A runtime's CDP endpoint on a real loopback socket. Speaks the CDP that the bridge itself needs,
 /// with Chrome's event order, and echoes every other command as {"method":...,"params":...}. Beyond
 /// CDP: Test.never is not answered, Test.large {"bytes":N} is answered at that length.

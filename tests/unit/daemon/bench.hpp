@@ -19,6 +19,20 @@ namespace bridge::test {
 
 inline constexpr std::string_view kBrowser = "/devtools/browser";
 
+/// Timing without the patience that people need.
+inline Bridge::Timing quick() {
+  Bridge::Timing timing;
+  timing.redial_pause = 5ms;
+  timing.redial_pause_max = 20ms;
+  timing.nobody_patience = 100ms;
+  timing.quiet = 200ms;
+  timing.farewell = 100ms;
+  timing.watch_every = 10ms;
+  timing.idle_poll = 2ms;
+  timing.stop_again = 5ms;
+  return timing;
+}
+
 /// A bridge with a runtime called main.
 inline config::Bridge bridge_config() {
   config::Bridge out;

@@ -7,22 +7,9 @@
 using namespace bridge;
 using test::Bench;
 using test::bridge_config;
-
-namespace {
-
-constexpr std::string_view kAsk = R"({"id":5,"method":"Test.echo"})";
-constexpr std::string_view kAnswer = R"({"id":5,"result":{"method":"Test.echo","params":{}}})";
-
-Bridge::Timing quick() {
-  Bridge::Timing timing;
-  timing.redial_pause = 5ms;
-  timing.redial_pause_max = 20ms;
-  timing.quiet = 200ms;
-  timing.farewell = 100ms;
-  return timing;
-}
-
-}  // namespace
+using test::kAnswer;
+using test::kAsk;
+using test::quick;
 
 TEST_CASE("handover: a released runtime has no connection, and its clients wait") {
   Bench bench(bridge_config(), quick());
@@ -176,6 +163,26 @@ TEST_CASE("handover: taken back before it was let go of, nothing is lost") {
   bench.until("it is answered", [&] { return client.got(kAnswer); });
   CHECK(bench.upstream.dials() == 1);
   CHECK(done);
+}
+
+TEST_CASE("handover: taken back while it interrupts a redial, clients stay") {
+  auto timing = quick();
+  timing.redial_pause = 20s;
+  timing.redial_pause_max = 20s;
+  Bench bench(bridge_config(), timing);
+  auto& client = bench.join();
+  bench.upstream.refusal = net::text_reply(503, "not now");
+  bench.upstream.drop();
+  bench.until("it has tried", [&] { return bench.upstream.dials() == 2; });
+  test::settle(bench.loop);
+  bench.upstream.refusal.reset();
+  bench.bridge.probe();  // as the release does
+  std::optional<FailureOr<>> done;
+  bench.begin_release(std::nullopt, done);
+  bench.bridge.acquire();
+  client.send(kAsk);
+  bench.until("it is answered", [&] { return client.got(kAnswer); });
+  CHECK_FALSE(client.ended());
 }
 
 TEST_CASE("handover: a fixed upstream cannot be handed over") {

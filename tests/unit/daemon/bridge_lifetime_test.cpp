@@ -7,16 +7,9 @@
 using namespace bridge;
 using test::Bench;
 using test::bridge_config;
+using test::quick;
 
 namespace {
-
-Bridge::Timing quick() {
-  Bridge::Timing out;
-  out.watch_every = 10ms;
-  out.idle_poll = 2ms;
-  out.stop_again = 5ms;
-  return out;
-}
 
 api::ApiError wait_please(unsigned status, std::string code, std::chrono::milliseconds wait) {
   auto error = api::client_error(std::move(code), "slow down");

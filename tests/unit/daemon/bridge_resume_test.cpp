@@ -7,19 +7,11 @@
 using namespace bridge;
 using test::Bench;
 using test::bridge_config;
+using test::kAnswer;
+using test::kAsk;
+using test::quick;
 
 namespace {
-
-constexpr std::string_view kAsk = R"({"id":5,"method":"Test.echo"})";
-constexpr std::string_view kAnswer = R"({"id":5,"result":{"method":"Test.echo","params":{}}})";
-
-Bridge::Timing quick() {
-  Bridge::Timing timing;
-  timing.redial_pause = 5ms;
-  timing.redial_pause_max = 20ms;
-  timing.nobody_patience = 100ms;
-  return timing;
-}
 
 /// A runtime that a fixed upstream leads to.
 config::Bridge fixed(Bench& bench) {
@@ -106,6 +98,29 @@ TEST_CASE("bridge: what does not come back in time is given up") {
   // What was held has its answer.
   REQUIRE(client.received.size() == 1);
   CHECK(client.received.front().starts_with(R"({"id":5,"error":)"));
+}
+
+TEST_CASE("bridge: a probe, after sleep or a change of network, dials again at once") {
+  auto timing = quick();
+  timing.redial_pause = 20s;
+  timing.redial_pause_max = 20s;
+  Bench bench(bridge_config(), timing);
+  auto& client = bench.join();
+  bench.upstream.refusal = net::text_reply(503, "not now");
+  bench.upstream.drop();
+  auto const tried = [&](std::size_t dials) {
+    bench.until("it has tried", [&] { return bench.upstream.dials() == dials; });
+    test::settle(bench.loop);
+  };
+  tried(2);
+  bench.bridge.probe();
+  tried(3);
+  bench.upstream.refusal.reset();
+  bench.bridge.probe();
+  client.send(kAsk);
+  bench.until("it is answered", [&] { return client.got(kAnswer); });
+  CHECK_FALSE(client.ended());
+  CHECK(bench.upstream.dials() == 4);
 }
 
 TEST_CASE("bridge: an attach waits while the connection is lost") {

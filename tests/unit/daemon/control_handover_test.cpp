@@ -5,11 +5,10 @@
 using namespace bridge;
 using nlohmann::json;
 using test::DaemonBench;
+using test::kAnswer;
+using test::kAsk;
 
 namespace {
-
-constexpr std::string_view kAsk = R"({"id":5,"method":"Test.echo"})";
-constexpr std::string_view kAnswer = R"({"id":5,"result":{"method":"Test.echo","params":{}}})";
 
 json parsed(net::HttpReply const& reply) {
   return json::parse(reply.body);
@@ -85,10 +84,11 @@ TEST_CASE("control: a person is asked while nobody else drives") {
   bench.join(bench.bridge_port(), "/devtools/browser");
   std::size_t connected = 99;
   bench.platform.on_invocation = [&] { connected = bench.upstream.connections(); };
+  bench.platform.fail_next("ask", 409, "runtime.controller_busy");
   auto const reply = bench.control("POST", "/bridges/main/human", R"({"message":"log in"})");
   CHECK(parsed(reply).at("status") == "completed");
   CHECK(connected == 0);
-  CHECK(bench.platform.count("ask log in") == 1);
+  CHECK(bench.platform.count("ask log in") == 2);
   CHECK(bench.platform.count("await rt_1") == 1);
   test::until(bench.loop, "we drive again",
               [&] { return bench.daemon.find("main")->state() == BridgeState::live; });
