@@ -10,7 +10,7 @@ import { eventually, soon } from './lib/eventually.mjs';
 import { inventory } from './lib/inventory.mjs';
 import { pngSize, servePages } from './lib/pages.mjs';
 
-const ROUNDS = Number(process.env.E2E_ROUNDS ?? 20); // fewer under a sanitizer
+const ROUNDS = Number(process.env.E2E_ROUNDS ?? 6);
 const SIZE = { width: 640, height: 480 };
 
 /** Clicks `times` more and sees each of them. */
