@@ -100,12 +100,19 @@ void Mux::answered(Kept const& kept, std::string_view frame) {
 }
 
 bool Mux::is_remembered(std::string_view method) {
+  if (method.starts_with("Network."))
+    return method == "Network.requestWillBeSent" || method == "Network.loadingFailed" ||
+           method.starts_with("Network.responseReceived");
   return method.starts_with("Page.frame") || method == "Page.navigatedWithinDocument" ||
          method == "Runtime.consoleAPICalled" || method == "Runtime.exceptionThrown" ||
          method == "Log.entryAdded" || method == "Target.targetDestroyed";
 }
 
 bool Mux::remember(std::string_view method, Session& session, std::string_view params) {
+  if (method.starts_with("Network.")) {
+    session.responses.on_event(method, params);
+    return true;
+  }
   if (method.starts_with("Page.")) {
     // Heard between the two commands that a session is told anew: its beginning was not.
     if (session.restoring && method == "Page.frameNavigated" && session.state.has(kLifecycle)) {

@@ -258,6 +258,8 @@ void Mux::said(std::uint64_t number, std::string_view method, Answer const& answ
       say(*session, kLifecycle, lifecycle->params);
   if (--session->unsaid > 0) return;
   session->restoring = false;
+  if (session->state.has("Network.enable"))
+    for (auto const& event : session->responses.catch_up(session->frames)) tell(*session, event);
   attach_next(*session);
 }
 

@@ -154,6 +154,11 @@ void FrameTree::on_event(std::string_view method, std::string_view params) {
   }
 }
 
+bool FrameTree::has_document(std::string_view loader) const {
+  return std::any_of(frames_.begin(), frames_.end(),
+                     [loader](auto const& frame) { return frame.second.loader == loader; });
+}
+
 std::vector<std::string> FrameTree::catch_up(std::string_view result, Lifecycle lifecycle) {
   Frames now;
   std::vector<std::string> order;

@@ -52,6 +52,8 @@ class FrameTree {
   void on_event(std::string_view method, std::string_view params);
   /// `result` of Page.getFrameTree, as the client got it.
   void learn(std::string_view result);
+  /// A frame shows the document of `loader`.
+  [[nodiscard]] bool has_document(std::string_view loader) const;
   /// Whether the client is told of documents' lifecycles.
   enum class Lifecycle : std::uint8_t { untold, told };
   /// What happened while nobody listened: the Page events that lead from what is known to `result`,

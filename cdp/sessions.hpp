@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "cdp/responses.hpp"
 #include "cdp/session_state.hpp"
 
 namespace bridge::cdp {
@@ -29,6 +30,7 @@ struct Session {
   // What a successor needs. Kept only by a mux that survives its connection.
   SessionState state;
   FrameTree frames;
+  Responses responses;
   std::string attach_method;  ///< the client's command that made it; empty: Chrome, by itself
   std::string attach_params;
   bool flat = true;                         ///< else its messages are text inside its parent's

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { chromium as playwright } from 'playwright-core';
+import puppeteer from 'puppeteer-core';
 import { Chromium } from './lib/chromium.mjs';
 import { CONFIG, Daemon } from './lib/daemon.mjs';
 import { eventually } from './lib/eventually.mjs';
@@ -42,6 +44,34 @@ test('what a Playwright client has set up survives a cut of the connection', asy
   await browser.close();
   await daemon.quiet();
   assert.ok(way.cuts >= 2);
+  await daemon.stop();
+  await chromium.kill();
+});
+
+test('Puppeteer, too, comes to the end of a navigation whose events are cut off', async (t) => {
+  const site = await servePages(t);
+  const chromium = await Chromium.start(t);
+  const way = await Wire.start(t, chromium.port);
+  const daemon = await Daemon.start(t, { config: CONFIG.replace('runtime: {name: main}', `upstream: "${way.http}"`) });
+  const browser = await puppeteer.connect({ browserURL: daemon.http });
+  const page = await browser.newPage();
+  page.setDefaultTimeout(10_000);
+  for (let round = 1; round <= 5; ++round) {
+    way.cutBehind('"result":{"frameId"'); // the answer to Page.navigate
+    const response = await page.goto(`${site}?${round}`);
+    assert.equal(response.status(), 200);
+    assert.equal(way.cuts, round);
+  }
+  // Its request was heard, its response was not.
+  await page.evaluate((url) => void setTimeout(() => location.assign(url), 200), `${site}?unheard`);
+  way.cutBehind('"Network.requestWillBeSent"', { stayDown: true });
+  const [response] = await Promise.all([
+    page.waitForNavigation(),
+    eventually(() => assert.equal(way.cuts, 6)).then(() => delay(500)).then(() => way.up()),
+  ]);
+  assert.equal(response, null);
+  assert.match(page.url(), /unheard$/);
+  await browser.disconnect();
   await daemon.stop();
   await chromium.kill();
 });

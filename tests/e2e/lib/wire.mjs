@@ -6,6 +6,7 @@ export class Wire {
   #down = false;
   #frozen = false;
   #left = Infinity; // pieces until the next cut
+  #last; // {text, stayDown}: what is in the last piece before the next cut
   /** How often something was connected when it was cut. */
   cuts = 0;
 
@@ -45,6 +46,14 @@ export class Wire {
       this.#left = Infinity;
       return this.cut();
     }
+    if (this.#last && piece.includes(this.#last.text)) {
+      this.#down = this.#last.stayDown;
+      this.#last = undefined;
+      ++this.cuts;
+      to.end(piece); // a reset would take it along
+      from.destroy();
+      return;
+    }
     if (!to.write(piece)) {
       from.pause();
       to.once('drain', () => this.#frozen || from.resume());
@@ -54,6 +63,11 @@ export class Wire {
   /** Is cut when so many more pieces have come through, in whichever direction. */
   cutAfter(pieces) {
     this.#left = pieces;
+  }
+
+  /** Is cut behind the next piece with `text` in it, and is down then until up() if `stayDown`. */
+  cutBehind(text, { stayDown = false } = {}) {
+    this.#last = { text, stayDown };
   }
 
   /** Nothing comes through, and nobody is told: a network that is gone. Until thaw(). */
