@@ -59,6 +59,8 @@ async function again(work, alsoUnheard = false) {
     } catch (error) {
       const known = LOST.test(error.message) || (alsoUnheard && UNHEARD.test(error.message));
       if (!known || tries > 40) throw error;
+      // The lost navigation commits now: at once, each next one would be taken for interrupted by the one before it.
+      await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 }
