@@ -27,7 +27,6 @@ Outcome<Run> find_run(Parts& parts, Call const& call) {
   auto const& id = call.parameters.at("runId");
   auto run = parts.store.run(RunId{id});
   if (!run) return Problem::not_found("run", id);
-  parts.runtimes.touch(run->runtime);
   return std::move(*run);
 }
 

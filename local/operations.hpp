@@ -114,7 +114,7 @@ struct Operation {
 /// A space named by a body or query: an id, or "default"; 404 space.not_found for another's.
 [[nodiscard]] Outcome<Space> find_space(Parts& parts, Call const& call, std::string const& named);
 
-/// The run that the path names. Who asks about a run uses its runtime, for the idle limit.
+/// The run that the path names.
 [[nodiscard]] Outcome<Run> find_run(Parts& parts, Call const& call);
 
 /// The runtime of the path, which somebody uses; 404 runtime.not_found.

@@ -14,7 +14,6 @@ namespace {
 
 Outcome<Runtime> find_runtime(Parts& parts, Call const& call) {
   auto const& id = call.parameters.at("runtimeId");
-  parts.runtimes.touch(RuntimeId{id});
   auto runtime = parts.store.runtime(RuntimeId{id});
   if (!runtime) return Problem::not_found("runtime", id);
   if (auto const used = parts.runtimes.last_activity(runtime->id)) runtime->last_activity_at = used;
@@ -122,6 +121,7 @@ awaitable<Outcome<net::HttpReply>> update(Parts& parts, Call const& call) {
   auto found = find_runtime(parts, call);
   if (!found) co_return found.error();
   auto& runtime = *found;
+  parts.runtimes.touch(runtime.id);
   if (auto problem = apply_patch(parts, call, runtime)) co_return std::move(*problem);
   runtime.updated_at = now();
   parts.store.update(runtime);

@@ -72,7 +72,8 @@ class Runtimes {
   /// Refuses new starts, ends every Chromium, waits. For the end of life.
   awaitable<void> stop_all();
 
-  /// Somebody used this runtime: its idle time begins anew.
+  /// Somebody used this runtime: its idle time begins anew. To look at it, or at its runs, is no
+  /// use: who watches would keep for ever what nobody needs.
   void touch(RuntimeId const& id);
   /// Neither active nor on its way there or back.
   [[nodiscard]] bool is_stopped(RuntimeId const& id) const { return find(id) == nullptr; }

@@ -32,6 +32,7 @@ awaitable<Outcome<net::HttpReply>> live(Parts& parts, Call const& call) {
   if (!parts.runtimes.devtools(run->id))
     co_return Problem(409, "run.live_not_active", "The run is over.",
                       "Start its runtime again and watch the new run.");
+  parts.runtimes.touch(run->runtime);
   auto const address = parts.viewers.lease(*lease);
   if (!address) co_return address.error();
   co_return json_reply(200,

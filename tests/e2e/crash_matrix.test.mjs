@@ -106,8 +106,7 @@ describe('no runtime outlives its owner', { concurrency: true }, () => {
       const made = await cloud.runtimes(only);
       assert.ok(made.length <= 1, `${what}: the runtime was created ${made.length} times`);
     });
-    // First those where a daemon or gc looks at all runtimes, which puts the ends of their leases off. Then those whose
-    // runtimes the lease ends, many at once, so that the test waits once.
+    // Last those whose runtimes the lease ends, many at once, so that the test waits once.
     await inParallel(jobs.filter((_, i) => wayOf(i) !== 'lease'), AT_ONCE);
     const byLease = jobs.filter((_, i) => wayOf(i) === 'lease');
     for (let i = 0; i < byLease.length; i += LEASE_AT_ONCE) {

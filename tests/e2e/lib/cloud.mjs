@@ -40,8 +40,8 @@ export class Cloud {
   }
 
   /**
-   * All runtimes, with what lists leave out: [{id, name, status, activeRunId, tagged}]. Each is read once only: a read
-   * counts as a use of it, and puts the end of its lease off.
+   * All runtimes, with what lists leave out: [{id, name, status, activeRunId, tagged}]. Each is read once only: whose it is
+   * does not change.
    */
   async runtimes(matches = () => true) {
     const all = [];
