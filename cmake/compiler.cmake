@@ -34,7 +34,7 @@ if(BRIDGE_SANITIZE)
     add_compile_options(-fno-sanitize-recover=all)
   else()
     # The frames of an optimised build again, see above.
-    add_compile_options(-Wno-tsan -Wno-mismatched-new-delete)
+    add_compile_options(-Wno-tsan $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
   endif()
 else()
   # Line numbers are what a stack trace needs; full debug information costs a third of the build.
