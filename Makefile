@@ -3,7 +3,7 @@ SHELL := /bin/bash
 BUILD := build/release
 ARGS ?=
 
-.PHONY: run test build all configure deps e2e-deps clean unit e2e asan tsan fuzz soak lint format
+.PHONY: run test build all configure deps e2e-deps clean unit e2e asan tsan fuzz soak bench lint format
 
 run: build ## build and run the daemon in the foreground; ARGS="--config my.yaml" are passed on
 	@exec $(BUILD)/bctrl-bridge serve $(ARGS)
@@ -53,6 +53,11 @@ soak: all e2e-deps ## what takes too long for make test: a million messages, fiv
 	DURABILITY_ROUNDS=200 tests/e2e/run.sh tests/e2e/durability.test.mjs
 	API_LOAD_REQUESTS=10000 tests/e2e/run.sh tests/e2e/api_load.test.mjs
 	$(MAKE) fuzz FUZZ_SECONDS=280
+
+bench: build e2e-deps ## CPU per message against HAProxy and nginx, all ways in turn: a Markdown table; BENCH_REPETITIONS (5)
+	@tools/install-deps.sh haproxy nginx-light
+	cmake --build --preset release --target cdp-echo cdp-load
+	@tests/e2e/node_modules/node-linux-*/bin/node bench/compare.mjs $(BUILD) $(or $(BENCH_REPETITIONS),5)
 
 lint: all ## layer rules, coroutine traps, systemd units
 	ctest --preset release --label-regex lint

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the build, the tests and the local backend need from Debian 12's packages, if anything is missing.
+# Installs what the build, the tests and the local backend need from Debian 12's packages, and what is named beside, if
+# anything is missing: tools/install-deps.sh [PACKAGE...]
 set -euo pipefail
 
 packages=(
@@ -8,6 +9,7 @@ packages=(
   libyaml-cpp-dev doctest-dev libcli11-dev libsqlite3-dev libsimdjson-dev zlib1g-dev
   chromium chromium-driver curl git systemd python3 openssl ca-certificates
 )
+packages+=("$@")
 # A Node.js from elsewhere serves as well as Debian's.
 command -v node >/dev/null || packages+=(nodejs)
 command -v npm >/dev/null || packages+=(npm)
