@@ -43,7 +43,7 @@ fuzz: deps ## fuzzers of what others send (messages, uploads), FUZZ_SECONDS (30)
 
 soak: export BCTRL_BRIDGE_BIN := $(CURDIR)/$(BUILD)/bctrl-bridge
 soak: export E2E_SECONDS := 1800
-soak: all e2e-deps ## what takes too long for make test: a million messages, five minutes of six clients, 440 kills, an hour of fuzzing
+soak: all e2e-deps ## what takes too long for make test: a million messages, many clients for minutes, 440 kills, 50 cuts, an hour of fuzzing
 	SOAK_MESSAGES=1000000 tests/e2e/run.sh tests/e2e/soak.test.mjs
 	E2E_ROUNDS=20 tests/e2e/run.sh tests/e2e/attach.test.mjs
 	BURDEN_DIRECT=1 tests/e2e/run.sh tests/e2e/burden.test.mjs
