@@ -73,7 +73,7 @@ export class Bench {
     const config = this.file(`haproxy-${mode}.cfg`, `
 global
   nbthread 1
-  maxconn 20000
+  maxconn 8000
 defaults
   mode ${mode}
   timeout connect 5s
