@@ -128,7 +128,10 @@ Result<Journal> Journal::open(std::string path, JournalContent& content) {
   auto const bytes = read_whole(journal.fd_, doing);
   if (!bytes) return bytes.error();
   content = read_journal(*bytes);
-  if (content.foreign) return Error(Errc::bad_message, doing + ": this is no journal of ours");
+  if (content.foreign)
+    return Error::saying(Errc::bad_message,
+                         path + " is damaged, or of another version; move it away and start again: "
+                                "`bctrl-bridge gc` then finds by their tags what still runs");
   journal.size_ = content.good;
   if (::ftruncate(journal.fd_, static_cast<off_t>(content.good)) != 0) return failed(doing);
   if (::lseek(journal.fd_, static_cast<off_t>(content.good), SEEK_SET) < 0) return failed(doing);

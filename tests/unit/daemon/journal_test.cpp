@@ -133,7 +133,10 @@ TEST_CASE("journal: what is none is refused and left alone") {
   Bench bench;
   put_bytes(bench.path, "BCTRLJ2\nsomething newer");
   JournalContent content;
-  CHECK(Journal::open(bench.path, content).error().is(Errc::bad_message));
+  auto const refused = Journal::open(bench.path, content).error();
+  CHECK(refused.is(Errc::bad_message));
+  CHECK(refused.text().find(bench.path + " is damaged") == 0);
+  CHECK(refused.text().find("move it away") != std::string::npos);
   CHECK(bytes_of(bench.path) == "BCTRLJ2\nsomething newer");
 }
 
