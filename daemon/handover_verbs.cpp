@@ -83,6 +83,8 @@ int print_state(ControlAnswer const& answer) {
 int HandoverVerbs::release(config::Env const& env) const {
   auto const body = with_time(time, "forSeconds");
   if (!body) return no_time(time);
+  if (body->value("forSeconds", 1) == 0)
+    return fail(exit_code::usage, "a release for 0s ends at once; write 30s, 5m or 1h");
   return print_state(tell_daemon(env, path_of(name, "release"), body->dump(), kAtOnce));
 }
 

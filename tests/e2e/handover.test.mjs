@@ -110,6 +110,7 @@ test('what cannot be handed over is refused in words', async (t) => {
     [['invoke', 'main', '--action', 'nonsense'], 1, /\[REFUSED\] begin the invocation: 400 /],
     [['invoke', 'main', '--action', 'act', '--input', '-'], 2, /--input is the whole body/],
     [['release', 'main', '--for', 'soon'], 2, /soon is not a time; write 30s, 5m or 1h/],
+    [['release', 'main', '--for', '0s'], 2, /for 0s ends at once; write 30s/],
     [['shutdown', '--drain', '1'], 2, /1 is not a time/],
   ]) {
     const refused = await daemon.cli(...args);
