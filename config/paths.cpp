@@ -134,6 +134,16 @@ Result<void> make_private_dir(std::string const& asked) {
   return check_dir(fd, path);
 }
 
+Result<std::string> make_state_dir(Env const& env) {
+  auto path = state_dir(env);
+  if (!path) return path;
+  auto const made = make_private_dir(*path);
+  if (made) return path;
+  return Error::saying(Errc::refused,
+                       fmt::format("the state directory, which XDG_STATE_HOME names: {}",
+                                   made.error().text()));
+}
+
 Result<void> check_socket_path(std::string const& path) {
   constexpr auto kMost = sizeof(sockaddr_un::sun_path) - 1;
   if (path.size() <= kMost) return {};

@@ -34,6 +34,9 @@ namespace bridge::config {
 /// existing one must be a directory of ours, not a symbolic link, and not writable by others.
 [[nodiscard]] Result<void> make_private_dir(std::string const& path);
 
+/// state_dir(), made as make_private_dir() does.
+[[nodiscard]] Result<std::string> make_state_dir(Env const& env);
+
 /// A Unix socket's path has room for 107 bytes.
 [[nodiscard]] Result<void> check_socket_path(std::string const& path);
 

@@ -17,6 +17,18 @@ bool is_same_program(fs::path const& candidate, fs::path const& program) {
   return fs::equivalent(candidate, program, ec) && !ec;
 }
 
+std::string_view when(config::Start start) {
+  switch (start) {
+    case config::Start::boot:
+      return "now";
+    case config::Start::discovery:
+      return "when a client looks for it";
+    case config::Start::attach:
+      break;
+  }
+  return "when the first client attaches";
+}
+
 }  // namespace
 
 std::string own_command(config::Env const& env) {
@@ -40,9 +52,9 @@ std::string banner(Daemon& daemon, config::Env const& env) {
   out += fmt::format("  {}\n", daemon.backend().description);
   auto const all = daemon.bridges();
   for (auto const& listed : all) {
-    bool const boot = listed.bridge->config().start == config::Start::boot;
-    out += fmt::format("  {}  {}  (starts {})\n", listed.bridge->config().name, listed.http,
-                       boot ? "now" : "when the first client attaches");
+    auto const& config = listed.bridge->config();
+    out += fmt::format("  {}  {}  ({} {})\n", config.name, listed.http,
+                       config.upstream ? "connects" : "starts", when(config.start));
   }
   auto const& http = all.front().http;
   out += "\nPaste one of these:\n";

@@ -70,7 +70,8 @@ Bridge::~Bridge() = default;
 
 void Bridge::enter(BridgeState state, std::string reason) {
   if (state != state_) since_ = std::chrono::system_clock::now();
-  log_.info("{}{}{}", to_text(state), reason.empty() ? "" : ": ", reason);
+  if (state != state_ || reason != reason_)
+    log_.info("{}{}{}", to_text(state), reason.empty() ? "" : ": ", reason);
   state_ = state;
   reason_ = std::move(reason);
   changed_.notify_all();
@@ -88,10 +89,15 @@ void Bridge::fail(Failure failure) {
 
 Bridge::Status Bridge::status() const {
   Status out;
-  // A run that ends is not over before it is stopped, though its connection is.
-  out.state = ending_run_ && state_ == BridgeState::cold ? BridgeState::closing : state_;
+  out.state = state_;
   out.since = since_;
   out.reason = reason_;
+  if (state_ == BridgeState::cold && ending_run_) {
+    out.state = BridgeState::closing;  // over when it is stopped; its connection is gone before
+  } else if (state_ == BridgeState::cold && !controller_.is_ours()) {
+    out.state = BridgeState::released;  // without ever having been connected
+    out.reason = held_by();
+  }
   // What the user asked for is no failure, and a new try has not failed yet.
   auto const code = last_failure_ ? last_failure_->code : "STOPPED";
   bool const failed =
@@ -125,6 +131,7 @@ awaitable<void> Bridge::life() {
   if (recovering_ && !co_await recover()) co_return;
   auto opened = co_await open_patiently();
   if (!opened || draining_) {
+    if (lifetime_.state() == Lifetime::State::starting) lifetime_.end();
     fail(draining_ ? stopping() : opened.error());
     co_return;
   }
@@ -166,10 +173,13 @@ awaitable<FailureOr<net::Url>> Bridge::find_upstream() {
   if (config_.upstream) {
     address = config_.upstream->reveal();
   } else {
+    bool const taken_over = found_.has_value();
+    lifetime_.await_run();
     auto begun = co_await begin_run();
     if (!begun) co_return begun.error();
     joined_run_ = !begun->started;
     note_run("");
+    if (taken_over) lifetime_.had_client();  // as far as we know
     address = begun->connect_url.reveal();
   }
   auto url = net::parse_url(address);
@@ -223,8 +233,8 @@ awaitable<Failure> Bridge::run_upstream() {
   } else if (ended.index() == 1) {
     why.message = std::get<1>(ended);
   } else if (auto const& close = upstream_->peer_close(); close.code != 0) {
-    why.message = fmt::format("the runtime closed the connection ({} {})", close.code,
-                              log::redact(close.reason));
+    why.message = fmt::format("the runtime closed the connection ({}{}{})", close.code,
+                              close.reason.empty() ? "" : " ", log::redact(close.reason));
   } else {
     why.message = std::get<0>(ended).text();
   }
@@ -246,7 +256,7 @@ awaitable<void> Bridge::send_home(Failure why) {
   protocol_.clear();  // the next browser there may be another
   if (keeper_ && !leaving_because_ && !draining_) {
     bool const over = co_await keeper_->run_is_over();
-    if (over) why.message += "; the run is over";
+    if (over && why.code != "RUN_OVER") why.message += "; the run is over";
     note_run(why.code);
   }
   fail(std::move(why));
@@ -358,11 +368,14 @@ awaitable<void> Bridge::let_go(Failure why) {
 }
 
 awaitable<FailureOr<>> Bridge::stop_runtime() {
+  // An attach waits meanwhile: its start must not meet our stop.
+  co_await begin_ending();
+  auto const back = scope_exit([this] {
+    ending_run_ = false;
+    changed_.notify_all();
+  });
   co_await let_go(Failure("STOPPED", "the runtime was stopped"));
   if (!keeper_) co_return FailureOr<>{};
-  // An attach waits meanwhile: its start must not meet our stop.
-  enter(BridgeState::closing, "the runtime is being stopped");
-  auto const back = scope_exit([this] { enter(BridgeState::cold, reason_); });
   auto stopped = co_await keeper_->stop();
   note_run("STOPPED");
   reason_ = stopped ? "the runtime was stopped" : stopped.error().text();
@@ -370,10 +383,9 @@ awaitable<FailureOr<>> Bridge::stop_runtime() {
 }
 
 // What comes from now on is not for the runtime any more.
-awaitable<void> Bridge::drain_commands(Duration limit) {
+awaitable<void> Bridge::drain_commands() {
   constexpr auto kLook = 10ms;
-  auto const until = Clock::now() + limit;
-  while (mux_ && state_ == BridgeState::live && Clock::now() < until) {
+  while (mux_ && state_ == BridgeState::live && Clock::now() < drain_until_) {
     mux_->pause(cdp::Mux::Meanwhile::held);
     if (mux_->in_flight() == 0) co_return;
     co_await net::sleep_for(kLook);
@@ -382,9 +394,12 @@ awaitable<void> Bridge::drain_commands(Duration limit) {
 
 awaitable<std::string> Bridge::shut_down(Duration drain) {
   draining_ = true;
+  drain_within(drain);
   changed_.notify_all();
-  co_await drain_commands(drain);
+  co_await drain_commands();
   co_await let_go(stopping());
+  co_await begin_ending();  // no other end meets ours
+  auto const ended = scope_exit([this] { ending_run_ = false; });
   std::string said = "nothing to stop";
   if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
     if (!keeper_->started_here() && !keeper_->start_unsure()) {

@@ -99,6 +99,8 @@ class Bridge final : private cdp::MuxOut {
   /// Wakes the runtime if need be and waits, at most attach_timeout, until clients can join. Any
   /// number of callers share one wake.
   awaitable<FailureOr<>> up();
+  /// What up() would wait for in vain unless somebody says acquire().
+  [[nodiscard]] std::optional<Failure> waits_for_acquire() const;
   /// Sends the clients away (1001), lets go of the upstream and stops the runtime, whoever started
   /// it.
   awaitable<FailureOr<>> stop_runtime();
@@ -106,6 +108,8 @@ class Bridge final : private cdp::MuxOut {
   /// on_exit says so. Admits nobody from now on; commands under way may take as long as `drain`.
   /// Yields what happened to the runtime, a phrase to print.
   awaitable<std::string> shut_down(Duration drain);
+  /// Commands under way may take so long, from now, and no longer.
+  void drain_within(Duration limit) { drain_until_ = Clock::now() + limit; }
 
   /// Serves one WebSocket from its handshake to its end. `target` empty: the browser endpoint.
   awaitable<void> serve_socket(net::HttpExchange& exchange, std::string target);
@@ -159,8 +163,9 @@ class Bridge final : private cdp::MuxOut {
   /// Lets go of the runtime, for a time or until acquire(): sockets of clients stay, `parked` of
   /// the configuration says what becomes of their commands. Returns when nobody is connected to it.
   awaitable<FailureOr<>> release(std::optional<Duration> time);
-  /// Takes back what release() has let go of.
-  void acquire();
+  /// Takes back what release() has let go of. Returns when the clients have it again, or nobody was
+  /// there to have it. Errors: somebody else drives it still, or it could not be had.
+  awaitable<FailureOr<>> acquire();
   /// Has the platform do something in the runtime, which it lets go of for that and takes back
   /// afterwards. `request_json` is the API's body. When `exchange` goes, the invocation is
   /// cancelled. Yields what became of it: an invocation that failed is no failure here.
@@ -224,7 +229,9 @@ class Bridge final : private cdp::MuxOut {
   [[nodiscard]] std::optional<Failure> over_budget() const;
   [[nodiscard]] std::optional<Countdown> countdown() const;
   awaitable<void> watch_lifetime();
+  awaitable<void> begin_ending();
   awaitable<void> end_run(Lifetime::End end);
+  awaitable<std::optional<Failure>> try_end_run(Failure why);
   [[nodiscard]] Failure failure_of(Lifetime::Cause cause) const;
   void let_go_of(ClientId who, std::string const& line);
   awaitable<void> send_clients_away(std::uint16_t code, std::string reason);
@@ -244,12 +251,17 @@ class Bridge final : private cdp::MuxOut {
   template <class Begin>
   std::invoke_result_t<Begin> begin_once_free(Begin begin);
 
-  awaitable<void> drain_commands(Duration limit);
+  awaitable<void> drain_commands();
   awaitable<FailureOr<>> wait_until_live();
+  [[nodiscard]] Failure let_to_another() const;
+  [[nodiscard]] std::string held_by() const;
+  void note_release();
+  void release_again(std::string const& until);
   awaitable<FailureOr<>> wait_for_turn(net::HttpExchange& exchange, std::uint64_t place);
   [[nodiscard]] Failure attach_timeout(std::string_view what) const;
   awaitable<FailureOr<>> join(net::HttpExchange& exchange, ClientId who, std::string const& target);
   awaitable<FailureOr<>> admit(net::HttpExchange& exchange);
+  awaitable<void> refuse(net::HttpExchange& exchange, Failure why);
   awaitable<void> run_client(net::HttpExchange& exchange, ClientId who, std::string kind);
   awaitable<void> evict(ClientId who);
   [[nodiscard]] Client* find_client(ClientId who) const;
@@ -269,6 +281,7 @@ class Bridge final : private cdp::MuxOut {
   std::optional<Failure> last_failure_;
   std::uint64_t wakes_ = 0;
   bool draining_ = false;
+  Clock::time_point drain_until_{};
   CrashRecord* record_ = nullptr;
   bool recovering_ = false;                 // a killed daemon's run may be open
   std::optional<api::RuntimeStart> found_;  // it is, and where
@@ -301,7 +314,7 @@ class Bridge final : private cdp::MuxOut {
   RunId noted_run_;
   LedgerRow::Time last_books_{};
   bool watching_ = false;        // watch_lifetime() goes on
-  bool ending_run_ = false;      // attaches wait
+  bool ending_run_ = false;      // by one at a time; attaches wait
   std::size_t attaches_ = 0;     // from their admission to their end
   std::size_t waiters_ = 0;      // of a wake
   std::size_t quiet_calls_ = 0;  // in flight, and nobody's work

@@ -15,6 +15,11 @@ namespace bridge {
 namespace {
 
 constexpr auto kSchemaLimit = 3s;
+constexpr auto kClientLeft = "CLIENT_LEFT";  // nobody is told: nobody is there
+
+Failure client_left() {
+  return Failure(kClientLeft, "the client gave up");
+}
 
 }  // namespace
 
@@ -27,6 +32,8 @@ awaitable<FailureOr<>> Bridge::wait_until_live() {
     // What is being ended has no room for one more: whoever comes now gets the next run.
     bool const open = !leaving_because_ && controller_.is_ours();
     if (state_ == BridgeState::live && open) co_return FailureOr<>{};
+    bool const impatient = config_.on_busy == config::OnBusy::fail;
+    if (impatient && !controller_.is_ours()) co_return let_to_another();
     if (state_ == BridgeState::cold && !ending_run_ && controller_.is_ours()) {
       if (seen_wake == wakes_ && seen_wake != 0) co_return *last_failure_;
       if (auto over = over_budget()) co_return std::move(*over);
@@ -57,9 +64,7 @@ awaitable<FailureOr<>> Bridge::up() {
   asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
   auto first = co_await (wait_until_live() || timer.async_wait(no_throw));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
-  if (auto const* holder = controller_.holder())
-    co_return Failure("CONTROLLER_BUSY",
-                      fmt::format("the runtime is let to another: {}", holder->who));
+  if (!controller_.is_ours()) co_return let_to_another();
   if (!trouble_) co_return attach_timeout("the runtime is not ready");
   auto still = *trouble_;
   still.message +=
@@ -73,12 +78,11 @@ awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::u
   asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
   while (line_.front() != place && !draining_) {
     auto const first = co_await (changed_.wait() || exchange.gone() || timer.async_wait(no_throw));
-    if (first.index() == 1) co_return Failure("STOPPED", "the client left");
+    if (first.index() == 1) co_return client_left();
     if (first.index() == 2)
       co_return Failure(
-          "TOO_MANY_CLIENTS",
-          fmt::format("another client has the bridge to itself (clients: exclusive) "
-                      "and did not leave within {}; {} wait",
+          "EXCLUSIVE",
+          fmt::format("another client has the bridge to itself and did not leave within {}; {} wait",
                       config::print_duration(config_.attach_timeout), line_.size() - 1));
   }
   co_return draining_ ? FailureOr<>(stopping()) : FailureOr<>{};
@@ -86,7 +90,7 @@ awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::u
 
 awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
   auto first = co_await (up() || exchange.gone());
-  if (first.index() == 1) co_return Failure("STOPPED", "the client left");
+  if (first.index() == 1) co_return client_left();
   auto ready = std::get<0>(std::move(first));
   // Others were admitted, or the upstream went, between the wake and our turn.
   if (ready && state_ != BridgeState::live)
@@ -94,6 +98,17 @@ awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {
   if (ready && joined_ >= config_.limits.clients)
     co_return Failure("TOO_MANY_CLIENTS", fmt::format("{} clients are connected", joined_));
   co_return ready;
+}
+
+awaitable<void> Bridge::refuse(net::HttpExchange& exchange, Failure why) {
+  if (why.code == kClientLeft) {
+    log_.info("a client gave up before it was let in");
+    why.code = "STOPPED";
+    co_await exchange.reply(refusal(why));
+    co_return;
+  }
+  log_.info("attach refused: {}", why.text());
+  co_await exchange.reply(refusal(why));
 }
 
 awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string target) {
@@ -121,11 +136,7 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
   });
   auto admitted = co_await wait_for_turn(exchange, place);
   if (admitted) admitted = co_await admit(exchange);
-  if (!admitted) {
-    log_.info("attach refused: {}", admitted.error().text());
-    co_await exchange.reply(refusal(admitted.error()));
-    co_return;
-  }
+  if (!admitted) co_return co_await refuse(exchange, admitted.error());
   if (!known()) {
     co_await exchange.reply(no_such_target(target));
     co_return;
@@ -141,8 +152,8 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
   auto const joined = co_await join(exchange, who, target);
   if (!joined) {
     bool const page_gone = !target.empty() && state_ == BridgeState::live;
-    auto refused = page_gone ? no_such_target(target) : refusal(joined.error());
-    co_await exchange.reply(std::move(refused));
+    if (!page_gone) co_return co_await refuse(exchange, joined.error());
+    co_await exchange.reply(no_such_target(target));
     co_return;
   }
   co_await run_client(exchange, who, target.empty() ? "browser" : "page");
@@ -159,7 +170,7 @@ awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
   asio::steady_timer patience(loop_.executor(), config_.attach_timeout);
   auto const first = co_await (answered.wait() || exchange.gone() || patience.async_wait(no_throw));
   if (first.index() != 0) mux_->leave(who);  // the answer must not come to us any more
-  if (first.index() == 1) result = Failure("STOPPED", "the client left");
+  if (first.index() == 1) result = client_left();
   if (first.index() == 2) result = attach_timeout("the runtime's browser does not answer");
   co_return result;
 }

@@ -1,5 +1,7 @@
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <charconv>
 #include <utility>
 
 #include "api/retry.hpp"
@@ -19,6 +21,10 @@ constexpr auto kReleaseLag = 15s;          // for the platform to notice that we
 constexpr std::chrono::seconds kWait{20};  // of the API, at a time
 constexpr std::chrono::milliseconds kPause{100};
 constexpr std::chrono::milliseconds kPauseMax{2000};
+constexpr char const* kReleased = "released by the user";
+constexpr std::string_view kOpenEnd = "acquire";  // in the record, for want of a time
+
+using Wall = std::chrono::system_clock;
 
 // Not about a start, as most of what the platform refuses.
 Failure refusal_of(api::ApiError const& error, std::string_view doing) {
@@ -54,7 +60,7 @@ awaitable<void> Bridge::follow_controller() {
   auto const done = scope_exit([this] { following_controller_ = false; });
   quiet_count_.reset();
   auto const quiet_until = Clock::now() + timing_.quiet;
-  if (auto const* holder = controller_.holder()) log_.info("lets {} drive", holder->who);
+  log_.info("lets go of the runtime: {}", held_by());
   while (!controller_.is_ours() && !draining_) {
     if (controller_.state() == Controller::State::parting) part(quiet_until);
     auto next = controller_.due().value_or(Clock::time_point::max());
@@ -66,8 +72,11 @@ awaitable<void> Bridge::follow_controller() {
   }
   parting_since_.reset();
   if (mux_) mux_->when_quiet(nullptr);
+  if (draining_) co_return;
   log_.info("drives again");
+  note_release();
   if (mux_ && state_ == BridgeState::live) mux_->go_on();
+  begin_recovery();  // of what was released when the daemon was killed
   changed_.notify_all();
 }
 
@@ -114,9 +123,12 @@ void Bridge::part(Clock::time_point quiet_until) {
 
 awaitable<void> Bridge::while_released() {
   controller_.let_go();
-  auto const* holder = controller_.holder();
-  enter(BridgeState::released, holder != nullptr ? holder->who : "");
-  while (!controller_.is_ours() && !leaving_because_ && !draining_) co_await changed_.wait();
+  while (!controller_.is_ours() && !leaving_because_ && !draining_) {
+    auto who = held_by();
+    if (state_ != BridgeState::released || who != reason_)
+      enter(BridgeState::released, std::move(who));
+    co_await changed_.wait();
+  }
 }
 
 // ---- who asks for it --------------------------------------------------------------------------
@@ -132,14 +144,87 @@ awaitable<FailureOr<>> Bridge::release(std::optional<Duration> time) {
   auto const now = Clock::now();
   std::optional<Clock::time_point> until;
   if (time) until = now + *time;
-  controller_.release("released by the user", until, now);
+  controller_.release(kReleased, until, now);
+  note_release();
   watch_controller();
   co_return co_await parted();
 }
 
-void Bridge::acquire() {
+awaitable<FailureOr<>> Bridge::acquire() {
+  auto const able = can_hand_over();
+  if (!able) co_return able;
   controller_.take_back_released();
+  note_release();
   changed_.notify_all();
+  if (!controller_.is_ours()) co_return let_to_another();
+  auto const away = [this] {
+    return state_ == BridgeState::released || state_ == BridgeState::resuming ||
+           state_ == BridgeState::closing;
+  };
+  bool const was_away = away();
+  asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
+  while (away() && controller_.is_ours()) {
+    auto const first = co_await (changed_.wait() || timer.async_wait(no_throw));
+    if (first.index() == 1) co_return attach_timeout("the runtime is not back");
+  }
+  if (!controller_.is_ours()) co_return let_to_another();
+  if (was_away && state_ == BridgeState::cold && last_failure_) co_return *last_failure_;
+  co_return FailureOr<>{};
+}
+
+// What a user said is kept, as a daemon that is killed does not unsay it.
+void Bridge::note_release() {
+  auto const* released = controller_.released();
+  bool const noted = record_ != nullptr && !record_->holdings().of(config_.name).released.empty();
+  if (released == nullptr && !noted) return;
+  if (released == nullptr) return note_soon(Happening::Kind::taken_back, "");
+  std::string until(kOpenEnd);
+  if (released->until) {
+    auto const at = Wall::now() + std::chrono::duration_cast<Millis>(*released->until - Clock::now());
+    until = std::to_string(std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count());
+  }
+  note_soon(Happening::Kind::released, std::move(until));
+}
+
+void Bridge::release_again(std::string const& until) {
+  auto const now = Clock::now();
+  std::optional<Clock::time_point> end;
+  if (until != kOpenEnd) {
+    std::int64_t at = 0;
+    std::from_chars(until.data(), until.data() + until.size(), at);
+    auto const left = Wall::time_point(std::chrono::seconds(at)) - Wall::now();
+    if (left <= left.zero()) return;
+    end = now + left;
+  }
+  controller_.release(kReleased, end, now);
+  watch_controller();
+}
+
+// ---- what others are told of it ---------------------------------------------------------------
+
+std::string Bridge::held_by() const {
+  auto const* holder = controller_.holder();
+  if (holder == nullptr) return "";
+  auto const* released = controller_.released();
+  if (released == nullptr) return holder->who;
+  auto out = holder->who;
+  if (holder != released) out += fmt::format(", and {}", released->who);
+  if (released->until) {
+    auto const left = std::chrono::duration_cast<Millis>(*released->until - Clock::now());
+    auto const at = Wall::to_time_t(Wall::now() + left);
+    out += fmt::format(" until {:%H:%M:%S} UTC", fmt::gmtime(at));
+  }
+  return out + fmt::format("; `bctrl-bridge acquire {}` takes it back", config_.name);
+}
+
+Failure Bridge::let_to_another() const {
+  return Failure("CONTROLLER_BUSY", fmt::format("the runtime is let to another: {}", held_by()));
+}
+
+std::optional<Failure> Bridge::waits_for_acquire() const {
+  auto const* released = controller_.released();
+  if (released == nullptr || released->until) return std::nullopt;
+  return let_to_another();
 }
 
 // The runtime runs, and nobody of ours is connected to it.

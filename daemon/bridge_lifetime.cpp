@@ -203,43 +203,50 @@ awaitable<void> Bridge::watch_lifetime() {
   }
 }
 
-// The clients go, and the run ends if it is ours. A stop that fails is tried again for as long as
-// nobody uses the runtime: it is paid for.
+awaitable<void> Bridge::begin_ending() {
+  while (ending_run_) co_await changed_.wait();
+  ending_run_ = true;
+}
+
+// A stop that fails is tried again for as long as nobody uses the runtime: it is paid for.
 awaitable<void> Bridge::end_run(Lifetime::End end) {
   auto const why = failure_of(end.cause);
-  ending_run_ = true;
-  auto const done = scope_exit([this] {
-    ending_run_ = false;
-    changed_.notify_all();
-  });
-  co_await let_go(why);
-  lifetime_.end();
-  if (!keeper_->started_here() && !keeper_->start_unsure()) {
-    if (reason_ != why.text()) fail(why);
-    co_return;
-  }
   Backoff pauses(timing_.stop_again, timing_.stop_again_max, wakes_);
   for (;;) {
-    enter(BridgeState::closing, why.text());
-    auto const stopped = co_await keeper_->stop();
-    if (stopped) break;
-    auto failure = stopped.error();
+    auto failed = co_await try_end_run(why);
+    if (!failed) co_return;
     auto const pause = pauses.next();
-    failure.message = fmt::format("the runtime MAY STILL RUN: {}", failure.message);
-    log_.error("{}; tried again in {} s", failure.text(), pause.count() / 1000);
-    fail(std::move(failure));
-    ending_run_ = false;
-    changed_.notify_all();
+    failed->message = fmt::format("the runtime MAY STILL RUN: {}", failed->message);
+    log_.error("{}; tried again in {} s", failed->text(), pause.count() / 1000);
+    fail(std::move(*failed));
     asio::steady_timer timer(loop_.executor(), pause);
     while (state_ == BridgeState::cold) {
       auto const first = co_await (changed_.wait() || timer.async_wait(no_throw));
       if (first.index() == 1) break;
     }
     if (draining_ || state_ != BridgeState::cold || keeper_->run().empty()) co_return;
-    ending_run_ = true;
   }
-  note_run(why.code);
-  fail(why);
+}
+
+// The clients go, and the run ends if it is ours. What is returned has kept it from its end.
+awaitable<std::optional<Failure>> Bridge::try_end_run(Failure why) {
+  std::optional<Failure> none;
+  co_await begin_ending();
+  auto const done = scope_exit([this] {
+    ending_run_ = false;
+    changed_.notify_all();
+  });
+  co_await let_go(why);
+  lifetime_.end();
+  bool const may_run = !keeper_->run().empty() || keeper_->start_unsure();
+  bool const ours = keeper_->started_here() || keeper_->start_unsure();
+  if (may_run && ours) {
+    auto const stopped = co_await keeper_->stop();
+    if (!stopped) co_return stopped.error();
+    note_run(why.code);
+  }
+  if (may_run && reason_ != why.text()) fail(why);
+  co_return none;
 }
 
 }  // namespace bridge

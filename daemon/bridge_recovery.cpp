@@ -14,6 +14,7 @@ void Bridge::keep_record(CrashRecord& record, Duration lease) {
   // The clients of before have this address.
   if (!left.path.empty()) browser_path_ = left.path;
   if (!keeper_) return;
+  if (!left.released.empty()) release_again(left.released);
   keeper_->keep_record(record, std::chrono::ceil<std::chrono::milliseconds>(lease));
   keeper_->inherit(left, record.left_lately());
   if (!keeper_->inherits()) return;
@@ -23,6 +24,7 @@ void Bridge::keep_record(CrashRecord& record, Duration lease) {
 
 void Bridge::begin_recovery() {
   if (!keeper_ || !keeper_->inherits() || state_ != BridgeState::cold || draining_) return;
+  if (!controller_.is_ours()) return note_run("");  // its time goes on, and another drives
   recovering_ = true;
   ++wakes_;
   give_up_.emplace(loop_.executor());

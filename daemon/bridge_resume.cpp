@@ -60,8 +60,7 @@ awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::redial(Failure why,
       continue;
     }
     if (again.error().code == "RUN_OVER") {
-      why.message += "; the run is over";
-      co_return why;
+      co_return Failure("RUN_OVER", fmt::format("the run is over: {}", why.message));
     }
     // A browser of this machine that has ended: its port would answer if it were there.
     if (!again.error().nobody_there) nobody_since.reset();

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/version.hpp"
+#include "config/values.hpp"
 #include "daemon/daemon.hpp"
 #include "net/url.hpp"
 
@@ -72,6 +73,7 @@ Json to_json(Daemon::Listed const& listed) {
                     {"text", status.stops->text}};
   if (status.budget) {
     auto& budget = out["budget"];
+    budget["per"] = config::word_for(listed.bridge->config().budget.per);
     if (auto const& left = status.budget->time)
       budget["secondsLeft"] = std::chrono::floor<std::chrono::seconds>(*left).count();
     if (auto const& left = status.budget->credits) budget["creditsLeft"] = *left;
@@ -205,11 +207,13 @@ awaitable<net::HttpReply> Control::collect(bool dry_run) {
 }
 
 awaitable<FailureOr<>> Control::tell(Bridge& bridge, std::string_view verb, Json const& body) {
-  if (verb == "up") co_return co_await bridge.up();
+  if (verb == "up") {
+    if (auto refused = bridge.waits_for_acquire()) co_return std::move(*refused);
+    co_return co_await bridge.up();
+  }
   if (verb == "stop") co_return co_await bridge.stop_runtime();
   if (verb == "release") co_return co_await bridge.release(seconds_in(body, "forSeconds"));
-  bridge.acquire();
-  co_return FailureOr<>{};
+  co_return co_await bridge.acquire();
 }
 
 awaitable<net::HttpReply> Control::hand_over(net::HttpExchange& exchange, Bridge& bridge,

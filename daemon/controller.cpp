@@ -74,6 +74,12 @@ Controller::Holder const* Controller::holder() const {
   return holders_.empty() ? nullptr : &holders_.begin()->second;
 }
 
+Controller::Holder const* Controller::released() const {
+  auto const at = std::find_if(holders_.begin(), holders_.end(),
+                               [](auto const& each) { return each.second.released; });
+  return at == holders_.end() ? nullptr : &at->second;
+}
+
 void Controller::rename(Hold hold, std::string who) {
   if (auto const at = holders_.find(hold); at != holders_.end()) at->second.who = std::move(who);
 }

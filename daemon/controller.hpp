@@ -51,6 +51,8 @@ class Controller {
   };
   /// Who wants it longest; none while it is ours.
   [[nodiscard]] Holder const* holder() const;
+  /// What release() said, as long as it holds.
+  [[nodiscard]] Holder const* released() const;
   /// It has got a better name since.
   void rename(Hold hold, std::string who);
 

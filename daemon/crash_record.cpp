@@ -84,6 +84,11 @@ Result<std::unique_ptr<CrashRecord>> CrashRecord::open(net::Loop& loop,
   if (auto const compacted = journal->replace(records); !compacted) return compacted.error();
   auto out = std::unique_ptr<CrashRecord>(
       new CrashRecord(loop, std::move(*journal), std::move(left), lately, std::move(*owner)));
+  if (content.damaged > 0)
+    out->log_.error(
+        "{} bytes in its middle are damaged and were left out; {}/journal.damaged has it as it "
+        "was, and `bctrl-bridge gc` finds by their tags what still runs",
+        content.damaged, directory);
   if (content.torn > 0)
     out->log_.warn("{} bytes at its end were cut off: a write that a crash cut short",
                    content.torn);

@@ -168,6 +168,10 @@ awaitable<void> Daemon::watch_network() {
 }
 
 void Daemon::end(std::optional<Duration> drain) {
+  if (draining_) {  // said once more: with less patience
+    for (auto const& slot : slots_) slot->bridge.drain_within(drain.value_or(Duration::zero()));
+    return;
+  }
   if (drain) drain_ = *drain;
   end_wanted_.notify();
 }

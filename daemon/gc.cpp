@@ -45,7 +45,12 @@ class Collector {
     auto const directory = config::state_dir(env_);
     if (!directory) return fail(exit_code::failure, directory.error().text());
     // Whoever has never run has left nothing, and has no tag.
-    if (!std::filesystem::exists(*directory + "/owner")) return say("nothing to do");
+    std::error_code ec;
+    if (!std::filesystem::exists(*directory + "/owner", ec)) {
+      if (!ec) return say("nothing to do");
+      return fail(exit_code::failure, fmt::format("state directory {} (XDG_STATE_HOME): {}",
+                                                  *directory, ec.message()));
+    }
     auto record = CrashRecord::open(loop_, *directory);
     if (!record) return fail(exit_code::failure, record.error().text());
     record_ = std::move(*record);
@@ -99,11 +104,18 @@ class Collector {
     options.is_kept = [this](std::string const& bridge) { return is_kept(bridge); };
     Reaper reaper(*platform_, std::move(options));
     auto reaped = co_await reaper.reap();
-    if (reaped) {
-      reaped_.insert(reaped_.end(), reaped->begin(), reaped->end());
-    } else {
+    if (!reaped) {
       trouble_.push_back(reaped.error().text());
+      co_return;
     }
+    for (auto& one : *reaped)
+      if (!is_listed(one.runtime)) reaped_.push_back(std::move(one));
+  }
+
+  // What stands in the journal often has our tag, too.
+  [[nodiscard]] bool is_listed(RuntimeId const& runtime) const {
+    return std::any_of(reaped_.begin(), reaped_.end(),
+                       [&](auto const& one) { return one.runtime == runtime; });
   }
 
   // By the journal: also runs that we have started of runtimes that are not tagged.

@@ -12,7 +12,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Kind = Happening::Kind;
 
-constexpr std::array<std::pair<Kind, char const*>, 9> kNames{{
+constexpr std::array<std::pair<Kind, char const*>, 11> kNames{{
     {Kind::address, "address"},
     {Kind::creating, "creating"},
     {Kind::created, "created"},
@@ -21,6 +21,8 @@ constexpr std::array<std::pair<Kind, char const*>, 9> kNames{{
     {Kind::ended, "ended"},
     {Kind::context, "context"},
     {Kind::context_gone, "context_gone"},
+    {Kind::released, "released"},
+    {Kind::taken_back, "taken_back"},
     {Kind::dropped, "dropped"},
 }};
 
@@ -105,6 +107,12 @@ void Holdings::apply(Happening const& what) {
     case Kind::context_gone:
       holding.contexts.erase(what.text);
       break;
+    case Kind::released:
+      holding.released = what.text;
+      break;
+    case Kind::taken_back:
+      holding.released.clear();
+      break;
     case Kind::dropped:
       holding = {};
       break;
@@ -155,6 +163,8 @@ std::vector<std::string> Holdings::records() const {
         what.runtime = it.runtime;
         what.text = it.starting;
       });
+    if (!it.released.empty())
+      put(Kind::released, [&it](Happening& what) { what.text = it.released; });
     for (auto const& context : it.contexts)
       put(Kind::context, [&context](Happening& what) { what.text = context; });
   }

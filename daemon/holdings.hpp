@@ -21,6 +21,7 @@ struct Holding {
   std::set<std::string> contexts;  ///< browser contexts of that run that nobody else disposes of
   std::uint16_t port = 0;          ///< where clients reach the bridge; 0: not known
   std::string path;                ///< of its browser, "/devtools/browser/..."
+  std::string released;            ///< by a user's word: until when, see Happening; empty: it is not
 
   bool operator==(Holding const&) const = default;
 };
@@ -36,6 +37,8 @@ struct Happening {
     ended,         ///< the run is over, or left to itself
     context,       ///< `text`
     context_gone,  ///< `text`
+    released,      ///< `text`: until then, in seconds since 1970, or "acquire" without an end
+    taken_back,    ///< it is not released any more
     dropped,       ///< the bridge holds nothing any more
   };
   Kind kind{};

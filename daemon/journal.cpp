@@ -38,6 +38,16 @@ std::uint32_t number_at(std::string_view bytes, std::size_t at) {
   return number;
 }
 
+/// Empty: there is none. No record is empty: zeros would be full of them.
+std::string_view record_at(std::string_view bytes, std::size_t at) {
+  if (bytes.size() - at < kHeadSize) return {};
+  auto const length = number_at(bytes, at);
+  auto const begin = at + kHeadSize;
+  if (length > Journal::kRecordMax || bytes.size() - begin < length) return {};
+  auto const text = bytes.substr(begin, length);
+  return crc_of(text) == number_at(bytes, at + 4) ? text : std::string_view();
+}
+
 Result<void> write_whole(int fd, std::string_view bytes, std::string const& doing) {
   while (!bytes.empty()) {
     auto const written = ::write(fd, bytes.data(), bytes.size());
@@ -82,6 +92,16 @@ Result<int> open_locked(std::string const& path, int flags, std::string const& d
   return error;
 }
 
+Result<void> keep_copy(std::string const& path, std::string_view bytes) {
+  auto const doing = "write " + path;
+  ::unlink(path.c_str());
+  int const fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return failed(doing);
+  auto const written = write_whole(fd, bytes, doing);
+  ::close(fd);
+  return written;
+}
+
 }  // namespace
 
 std::string journal_record(std::string_view text) {
@@ -101,14 +121,16 @@ JournalContent read_journal(std::string_view bytes) {
     return content;
   }
   content.good = kMagic.size();
-  while (bytes.size() - content.good >= kHeadSize) {
-    auto const length = number_at(bytes, content.good);
-    auto const begin = content.good + kHeadSize;
-    if (length > Journal::kRecordMax || bytes.size() - begin < length) break;
-    auto const text = bytes.substr(begin, length);
-    if (crc_of(text) != number_at(bytes, content.good + 4)) break;
+  for (auto at = content.good; at < bytes.size();) {
+    auto const text = record_at(bytes, at);
+    if (text.empty()) {
+      ++at;
+      continue;
+    }
     content.records.emplace_back(text);
-    content.good = begin + length;
+    content.damaged += at - content.good;
+    at += kHeadSize + text.size();
+    content.good = at;
   }
   content.torn = bytes.size() - content.good;
   return content;
@@ -132,6 +154,10 @@ Result<Journal> Journal::open(std::string path, JournalContent& content) {
     return Error::saying(Errc::bad_message,
                          path + " is damaged, or of another version; move it away and start again: "
                                 "`bctrl-bridge gc` then finds by their tags what still runs");
+  if (content.damaged > 0) {
+    auto const kept = keep_copy(path + ".damaged", *bytes);
+    if (!kept) return kept.error();
+  }
   journal.size_ = content.good;
   if (::ftruncate(journal.fd_, static_cast<off_t>(content.good)) != 0) return failed(doing);
   if (::lseek(journal.fd_, static_cast<off_t>(content.good), SEEK_SET) < 0) return failed(doing);
@@ -153,6 +179,7 @@ Journal::~Journal() {
 
 Result<void> Journal::append(std::string_view text) {
   auto const doing = "write " + path_;
+  if (text.empty()) return Error(Errc::bad_message, doing);
   if (text.size() > kRecordMax) return Error(Errc::too_large, doing);
   auto const record = journal_record(text);
   auto const written = write_whole(fd_, record, doing);

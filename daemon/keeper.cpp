@@ -125,6 +125,14 @@ awaitable<FailureOr<api::RuntimeStart>> Keeper::start() {
     if (!taken) co_return taken.error();
     if (*taken) co_return std::move(**taken);
   }
+  bool const known = !id_.empty();
+  auto begun = co_await start_found();
+  // By its name it is another now, or none yet.
+  if (!begun && known && id_.empty()) begun = co_await start_found();
+  co_return begun;
+}
+
+awaitable<FailureOr<api::RuntimeStart>> Keeper::start_found() {
   if (id_.empty()) {
     auto found = co_await find();
     if (found && found->empty()) found = co_await create();

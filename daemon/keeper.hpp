@@ -60,6 +60,7 @@ class Keeper {
   awaitable<FailureOr<RuntimeId>> find();
   awaitable<FailureOr<RuntimeId>> create();
   awaitable<bool> is_tagged(RuntimeId id);
+  awaitable<FailureOr<api::RuntimeStart>> start_found();
   awaitable<FailureOr<api::RuntimeStart>> begin();
   void run_ended();
   /// The error says that nothing was done.

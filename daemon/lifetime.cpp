@@ -9,9 +9,16 @@ void sooner(std::optional<Lifetime::End>& best, Lifetime::Cause cause, Lifetime:
 
 }  // namespace
 
-void Lifetime::begin(Time now, Time run_began) {
-  state_ = use_.none() ? State::idle : State::used;
+void Lifetime::await_run() {
+  if (state_ != State::asleep) return;
+  state_ = State::starting;
   had_client_ = use_.clients > 0;
+}
+
+void Lifetime::begin(Time now, Time run_began) {
+  bool const waited_for = state_ == State::starting && had_client_;
+  state_ = use_.none() ? State::idle : State::used;
+  had_client_ = waited_for || use_.clients > 0;
   began_ = run_began;
   idle_since_ = now;
   ended_by_.reset();
@@ -19,8 +26,8 @@ void Lifetime::begin(Time now, Time run_began) {
 
 void Lifetime::use(Use use, Time now) {
   use_ = use;
-  if (state_ != State::idle && state_ != State::used) return;
   if (use.clients > 0) had_client_ = true;
+  if (state_ != State::idle && state_ != State::used) return;
   if (use.none() && state_ == State::used) idle_since_ = now;
   state_ = use.none() ? State::idle : State::used;
 }
@@ -34,7 +41,7 @@ void Lifetime::end() {
 std::optional<Lifetime::End> Lifetime::next() const {
   if (state_ == State::due) return ended_by_;
   std::optional<End> out;
-  if (state_ == State::asleep) return out;
+  if (state_ == State::asleep || state_ == State::starting) return out;
   if (rules_.max_run > Span::zero()) sooner(out, Cause::max_run, began_ + rules_.max_run);
   if (budget_end_) sooner(out, Cause::budget, *budget_end_);
   if (state_ == State::used) return out;
@@ -57,6 +64,8 @@ std::string_view to_text(Lifetime::State state) {
   switch (state) {
     case Lifetime::State::asleep:
       return "asleep";
+    case Lifetime::State::starting:
+      return "starting";
     case Lifetime::State::idle:
       return "idle";
     case Lifetime::State::used:

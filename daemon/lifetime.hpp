@@ -12,23 +12,24 @@ namespace bridge {
 /// How long a bridge's run goes on, and what ends it. Pure: told what happens, it says what will
 /// end the run and when.
 ///
-///             begin            client, command or work
-///   asleep ──────────> idle ───────────────────────────> used
-///    ^ ^                │ ^ ───────────────────────────── │
-///    │ │ end            │            nothing any more     │
-///    │ └────────────────┤ idle_stop, grace,               │ max_run, budget
-///    │                  │ max_run, budget                 │
-///    │ end              v                                 │
-///    └──────────────── due <──────────────────────────────┘
+///        await_run            begin            client, command or work
+///   asleep ──────> starting ──────────> idle ───────────────────────────> used
+///    ^ ^               │                 │ ^ ───────────────────────────── │
+///    │ │ end           │ end             │            nothing any more     │
+///    │ └───────────────┴─────────────────┤ idle_stop, grace,               │ max_run, budget
+///    │                                   │ max_run, budget                 │
+///    │ end                               v                                 │
+///    └───────────────────────────────── due <──────────────────────────────┘
 ///
-/// In `due` the run is being ended: whoever comes now has come too late for it, so nothing but its
-/// end leads out.
+/// A run that is found goes from asleep to idle. A client that gives up while its run is starting
+/// was that run's client. In `due` the run is being ended: whoever comes now has come too late for
+/// it, so nothing but its end leads out.
 class Lifetime {
  public:
   using Time = BootClock::time_point;
   using Span = std::chrono::milliseconds;
 
-  enum class State { asleep, idle, used, due };
+  enum class State { asleep, starting, idle, used, due };
   enum class Cause { idle_stop, last_client, max_run, budget };
 
   struct Rules {
@@ -52,13 +53,17 @@ class Lifetime {
 
   explicit Lifetime(Rules rules) : rules_(rules) {}
 
+  /// A run is asked for. Of no meaning while there is one.
+  void await_run();
   /// A run is there. `run_began` may be long ago. A run before it is forgotten.
   void begin(Time now, Time run_began);
+  /// It had clients before we knew it.
+  void had_client() { had_client_ = true; }
   /// To be told when it changes, and now and then.
   void use(Use use, Time now);
   /// When the budget is used up if the run goes on; none: it never is.
   void budget_ends(std::optional<Time> at) { budget_end_ = at; }
-  /// There is no run any more, or it is none of our business.
+  /// There is no run any more, or none came, or it is none of our business.
   void end();
 
   /// What ends the run next if nothing changes. In `due`: what ended it.

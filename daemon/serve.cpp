@@ -51,7 +51,7 @@ Result<std::string> local_state_dir(config::Config const& config, config::Env co
   if (config.local.in_memory) return std::string();
   auto path = config.local.state_dir;
   if (path.empty()) {
-    auto const base = config::state_dir(env);
+    auto const base = config::make_state_dir(env);
     if (!base) return base.error();
     path = *base + "/local";
   }
@@ -191,10 +191,8 @@ std::optional<int> Server::check_ports() const {
 std::optional<int> Server::open_record() {
   constexpr std::string_view kElsewhere =
       "Stop that process, or set XDG_STATE_HOME to have another state directory";
-  auto const directory = config::state_dir(env_);
+  auto const directory = config::make_state_dir(env_);
   if (!directory) return fail(exit_code::failure, directory.error().text(), "");
-  if (auto const made = config::make_private_dir(*directory); !made)
-    return fail(exit_code::failure, made.error().text(), "");
   auto record = CrashRecord::open(loop_, *directory);
   if (!record)
     return fail(exit_code::failure,
@@ -257,7 +255,8 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   // A start under way is waited for, so that no paid runtime is left behind.
   auto const patience = config_.api.start_timeout + config_.api.timeout;
   notifier_.extend(patience + std::chrono::ceil<std::chrono::milliseconds>(daemon.drain()));
-  say("stopping; once more to end at once");
+  bool const by_signal = ended.index() == 0;
+  say(by_signal ? "stopping; once more to end at once" : "stopping");
   std::function<std::string()> const warning = [&daemon] {
     return fmt::format("ended at once{}", daemon.may_still_run());
   };

@@ -4,11 +4,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "config/paths.hpp"
 #include "config/values.hpp"
+#include "daemon/control_client.hpp"
 #include "daemon/failure.hpp"
 #include "daemon/usage.hpp"
 
@@ -29,17 +32,38 @@ double seconds(Millis span) {
 /// What is left of the budget of a bridge, for those that have one.
 struct Left {
   std::string bridge;
-  config::Budget budget;
+  std::string per;  ///< "day" or "month"
   BudgetLeft left;
 };
 
-std::vector<Left> budgets(config::Config const& config, std::span<LedgerRow const> rows,
-                          std::string const& only, WallTime now) {
+std::vector<Left> budgets_of(config::Config const& config, std::span<LedgerRow const> rows,
+                             WallTime now) {
   std::vector<Left> out;
   for (auto const& bridge : config.bridges) {
-    bool const limited = bridge.budget.time.count() > 0 || bridge.budget.credits > 0;
-    if (!limited || (!only.empty() && bridge.name != only)) continue;
-    out.push_back({bridge.name, bridge.budget, budget_left(bridge.budget, rows, bridge.name, now)});
+    auto const& budget = bridge.budget;
+    if (budget.time.count() == 0 && budget.credits <= 0) continue;
+    auto const per = std::string(config::word_for(budget.per));
+    out.push_back({bridge.name, per, budget_left(budget, rows, bridge.name, now)});
+  }
+  return out;
+}
+
+/// As the daemon has them, whatever configuration it was started with. Empty without a daemon.
+std::vector<Left> budgets_of_daemon(config::Env const& env) {
+  std::vector<Left> out;
+  auto const answer = ask_daemon(env, "GET", "/status");
+  if (!answer.error.empty()) return out;
+  auto const status = Json::parse(answer.body);
+  for (auto const& bridge : status.at("bridges")) {
+    if (!bridge.contains("budget")) continue;
+    auto const& budget = bridge["budget"];
+    Left left;
+    left.bridge = bridge.value("name", std::string());
+    left.per = budget.value("per", std::string());
+    if (budget.contains("secondsLeft"))
+      left.left.time = std::chrono::seconds(budget["secondsLeft"].get<std::int64_t>());
+    if (budget.contains("creditsLeft")) left.left.credits = budget["creditsLeft"].get<double>();
+    out.push_back(std::move(left));
   }
   return out;
 }
@@ -51,7 +75,7 @@ std::string budget_line(Left const& left) {
     out +=
         fmt::format("{}{:g} credits", out.empty() ? "" : ", ", std::max(0.0, *left.left.credits));
   return fmt::format("{}: {} left of this {}'s budget", left.bridge, out,
-                     config::word_for(left.budget.per));
+                     left.per);
 }
 
 Json to_json(DailyUse const& days, std::vector<Left> const& left) {
@@ -64,7 +88,7 @@ Json to_json(DailyUse const& days, std::vector<Left> const& left) {
                       {"credits", used.credits}});
   Json by_bridge = Json::array();
   for (auto const& one : left) {
-    Json item{{"bridge", one.bridge}, {"per", config::word_for(one.budget.per)}};
+    Json item{{"bridge", one.bridge}, {"per", one.per}};
     item["secondsLeft"] = one.left.time ? Json(seconds(*one.left.time)) : Json();
     item["creditsLeft"] = one.left.credits ? Json(*one.left.credits) : Json();
     by_bridge.push_back(std::move(item));
@@ -92,9 +116,8 @@ void print_table(DailyUse const& days, std::vector<Left> const& left) {
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> open_ledger_of(config::Env const& env) {
-  auto const directory = config::state_dir(env);
+  auto const directory = config::make_state_dir(env);
   if (!directory) return directory.error();
-  if (auto const made = config::make_private_dir(*directory); !made) return made.error();
   return Ledger::open(*directory + "/ledger.db");
 }
 
@@ -108,20 +131,27 @@ int print_usage(UsageVerb const& verb, config::Loaded const& loaded, config::Env
   if (!path) return fail(exit_code::failure, path.error().text());
   std::vector<LedgerRow> rows;
   // Nothing is made by a question.
-  if (::access(path->c_str(), F_OK) == 0) {
+  bool const there = ::access(path->c_str(), F_OK) == 0;
+  if (!there && errno != ENOENT)
+    return fail(exit_code::failure,
+                fmt::format("{} (XDG_STATE_HOME): {}", *path, std::strerror(errno)));
+  if (there) {
     auto const ledger = Ledger::open(*path);
     if (!ledger) return fail(exit_code::failure, ledger.error().text());
     auto const month = period_of(config::BudgetPer::month, now);
     rows = (*ledger)->since(std::min(*since, month.from));
   }
-  auto const& bridges = loaded.config.bridges;
-  auto const known = [&](auto const& one) { return one.name == verb.bridge; };
-  auto const ran = [&](auto const& row) { return row.bridge == verb.bridge; };
-  if (!verb.bridge.empty() && std::none_of(bridges.begin(), bridges.end(), known) &&
-      std::none_of(rows.begin(), rows.end(), ran))
-    return fail(exit_code::usage, fmt::format("no bridge is named \"{}\"", verb.bridge));
-  auto const left = budgets(loaded.config, rows, verb.bridge, now);
-  if (!verb.bridge.empty()) std::erase_if(rows, [&](auto const& row) { return !ran(row); });
+  // A file was named, or is where one is looked for: it is what the daemon has read, too.
+  auto left =
+      loaded.file.empty() ? budgets_of_daemon(env) : budgets_of(loaded.config, rows, now);
+  if (!verb.bridge.empty()) {
+    std::erase_if(rows, [&](auto const& row) { return row.bridge != verb.bridge; });
+    std::erase_if(left, [&](auto const& one) { return one.bridge != verb.bridge; });
+    auto const& bridges = loaded.config.bridges;
+    auto const known = [&](auto const& one) { return one.name == verb.bridge; };
+    if (rows.empty() && left.empty() && std::none_of(bridges.begin(), bridges.end(), known))
+      return fail(exit_code::usage, fmt::format("no bridge is named \"{}\"", verb.bridge));
+  }
   auto const days = daily_use(rows, *since, now);
   if (verb.json) {
     fmt::print("{}\n", to_json(days, left).dump(2));

@@ -111,6 +111,10 @@ struct Bench {
   FailureOr<> release(std::optional<Duration> time = {}) {
     return finish(loop, bridge.release(time));
   }
+  FailureOr<> acquire() { return finish(loop, bridge.acquire()); }
+  void begin_acquire() {
+    asio::co_spawn(loop.io(), bridge.acquire(), [](std::exception_ptr, FailureOr<>) {});
+  }
   void begin_shut_down(std::optional<std::string>& done) { start(bridge.shut_down(0s), done); }
   void until_state(BridgeState state) {
     until(to_text(state), [&] { return bridge.state() == state; });

@@ -28,7 +28,7 @@ TEST_CASE("handover: a released runtime has no connection, and its clients wait"
   CHECK(client.received.empty());
   CHECK(late.status == 0);
   CHECK(bench.upstream.dials() == 1);
-  bench.bridge.acquire();
+  bench.begin_acquire();
   bench.until("both are served", [&] { return client.got(kAnswer) && late.joined(); });
   CHECK(bench.upstream.dials() == 2);
   CHECK(bench.platform.count("start rt_1") == 1);
@@ -73,7 +73,7 @@ TEST_CASE("handover: commands under way may finish first; what is never answered
     bench.until("it is answered", [&] { return client.received.size() == 1; });
     CHECK(client.received.front().starts_with(R"({"id":1,"error":)"));
   }
-  bench.bridge.acquire();
+  bench.begin_acquire();
   bench.until_state(BridgeState::live);
 }
 
@@ -96,7 +96,7 @@ TEST_CASE("handover: parked: fail answers at once") {
   bench.until("it is answered", [&] { return !client.received.empty(); });
   CHECK(client.received.front() ==
         R"({"id":5,"error":{"code":-32000,"message":"Another controller drives the runtime"}})");
-  bench.bridge.acquire();
+  bench.begin_acquire();
   bench.until_state(BridgeState::live);
   client.send(kAsk);
   bench.until("it is answered", [&] { return client.got(kAnswer); });
@@ -109,14 +109,45 @@ TEST_CASE(
   Bench bench(config, quick());
   REQUIRE(bench.release().has_value());
   CHECK(bench.bridge.state() == BridgeState::cold);
+  CHECK(bench.bridge.status().state == BridgeState::released);
+  auto const reason = "released by the user; `bctrl-bridge acquire main` takes it back";
+  CHECK(bench.bridge.status().reason == reason);
   auto const refused = bench.refused();
   CHECK(refused.status == 503);
   CHECK(
       refused.body.find("[CONTROLLER_BUSY] the runtime is let to another: released by the user") !=
       std::string::npos);
   CHECK(bench.platform.calls.empty());
-  bench.bridge.acquire();
+  CHECK(bench.bridge.waits_for_acquire()->message.ends_with(reason));
+  bench.begin_acquire();
   bench.join();
+}
+
+TEST_CASE("handover: on_busy: fail refuses at once while another drives") {
+  auto config = bridge_config();
+  config.on_busy = config::OnBusy::fail;
+  Bench bench(config, quick());
+  REQUIRE(bench.release(30s).has_value());
+  CHECK(bench.bridge.status().reason.starts_with("released by the user until "));
+  CHECK_FALSE(bench.bridge.waits_for_acquire());
+  CHECK(bench.refused().body.find("[CONTROLLER_BUSY] ") != std::string::npos);
+}
+
+TEST_CASE("handover: acquire returns when the clients have the runtime again") {
+  Bench bench(bridge_config(), quick());
+  bench.join();
+  CHECK(bench.acquire().has_value());  // it was never away
+  REQUIRE(bench.release().has_value());
+  SUBCASE("they have it") {
+    CHECK(bench.acquire().has_value());
+    CHECK(bench.bridge.state() == BridgeState::live);
+  }
+  SUBCASE("its run is over") {
+    bench.platform.end_run(RuntimeId{"rt_1"});
+    auto const over = bench.acquire();
+    REQUIRE_FALSE(over.has_value());
+    CHECK(over.error().code == "RUN_OVER");
+  }
 }
 
 TEST_CASE("handover: without clients that stay, they are sent away") {
@@ -128,7 +159,7 @@ TEST_CASE("handover: without clients that stay, they are sent away") {
   CHECK(bench.upstream.connections() == 0);
   bench.until("it is closed", [&] { return client.ended(); });
   CHECK(client.closed.code == net::ws_code::service_restart);
-  bench.bridge.acquire();
+  bench.begin_acquire();
   bench.join();
   CHECK(bench.platform.count("start rt_1") == 2);
 }
@@ -158,7 +189,7 @@ TEST_CASE("handover: taken back before it was let go of, nothing is lost") {
   std::optional<FailureOr<>> done;
   bench.begin_release(std::nullopt, done);
   CHECK_FALSE(done);
-  bench.bridge.acquire();
+  bench.begin_acquire();
   client.send(kAsk);
   bench.until("it is answered", [&] { return client.got(kAnswer); });
   CHECK(bench.upstream.dials() == 1);
@@ -179,7 +210,7 @@ TEST_CASE("handover: taken back while it interrupts a redial, clients stay") {
   bench.bridge.probe();  // as the release does
   std::optional<FailureOr<>> done;
   bench.begin_release(std::nullopt, done);
-  bench.bridge.acquire();
+  bench.begin_acquire();
   client.send(kAsk);
   bench.until("it is answered", [&] { return client.got(kAnswer); });
   CHECK_FALSE(client.ended());
@@ -194,5 +225,6 @@ TEST_CASE("handover: a fixed upstream cannot be handed over") {
   auto const refused = test::finish(bench.loop, fixed.release(std::nullopt));
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == "NO_PLATFORM");
+  CHECK(test::finish(bench.loop, fixed.acquire()).error().code == "NO_PLATFORM");
   (void)test::finish(bench.loop, fixed.shut_down(0s));
 }

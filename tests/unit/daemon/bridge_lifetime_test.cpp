@@ -207,6 +207,36 @@ TEST_CASE("bridge: on_last_client stops after the grace, and not when somebody c
   CHECK(bench.bridge.status().reason == "[LAST_CLIENT] the last client has left");
 }
 
+TEST_CASE("bridge: on_last_client stops a run whose only client gave up during its start") {
+  auto config = bridge_config();
+  config.on_last_client = config::OnLastClient::stop;
+  config.grace = 50ms;
+  Bench bench(config, quick());
+  bench.platform.hold("start");
+  auto& client = bench.knock();
+  bench.until("it is asked for", [&] { return bench.platform.count("start rt_1") == 1; });
+  client.abort();
+  test::settle(bench.loop);
+  bench.platform.release("start");
+  bench.until("it is stopped", [&] { return bench.platform.count("stop rt_1") == 1; });
+  until_cold(bench);
+}
+
+TEST_CASE("bridge: a stop by hand while the run ends by itself is one end after the other") {
+  Bench bench(idle_after(20ms), quick());
+  bench.platform.hold("stop");
+  REQUIRE(bench.up().has_value());
+  bench.until("it is asked for", [&] { return bench.platform.count("stop rt_1") == 1; });
+  std::optional<FailureOr<>> done;
+  bench.begin_stop(done);
+  CHECK_FALSE(done);
+  CHECK(bench.platform.count("stop rt_1") == 1);
+  bench.platform.release("stop");
+  bench.until("both are done", [&] { return done.has_value(); });
+  CHECK(done->has_value());
+  CHECK(bench.bridge.status().state == BridgeState::cold);
+}
+
 TEST_CASE("bridge: max_run sends the clients away with a reason and stops the runtime") {
   auto config = bridge_config();
   config.max_run = 500ms;

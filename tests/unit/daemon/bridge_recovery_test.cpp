@@ -148,3 +148,72 @@ TEST_CASE("bridge: a connection that does not answer a probe is given up") {
   CHECK(log.contains("does not answer a probe"));
   bench.upstream.read(true);
 }
+
+TEST_CASE("bridge: what a user has released stays released when the daemon is killed") {
+  Left left;
+  left.note_run("run_1");
+  Happening released;
+  released.kind = Happening::Kind::released;
+  auto const in = [](int seconds) {
+    auto const at = std::chrono::system_clock::now().time_since_epoch() + 1s * seconds;
+    return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(at).count());
+  };
+  Bench bench;
+  bench.platform.open_run(bench.platform.add_runtime("main"));
+  SUBCASE("until acquire") {
+    released.text = "acquire";
+    left.note(released);
+    keep_record(bench, left);
+    bench.bridge.begin_recovery();
+    test::settle(bench.loop);
+    CHECK(bench.bridge.status().state == BridgeState::released);
+    CHECK(bench.upstream.dials() == 0);
+    CHECK(bench.bridge.holds(RuntimeId("rt_1")));
+    CHECK(bench.acquire().has_value());
+    bench.until_state(BridgeState::live);
+    CHECK(bench.bridge.status().run == RunId("run_1"));
+    CHECK(bench.record->holdings().of("main").released.empty());
+  }
+  SUBCASE("for a time that is not over") {
+    released.text = in(60);
+    left.note(released);
+    keep_record(bench, left);
+    bench.bridge.begin_recovery();
+    test::settle(bench.loop);
+    CHECK(bench.bridge.status().reason.starts_with("released by the user until "));
+  }
+  SUBCASE("for a time that is over") {
+    released.text = in(-1);
+    left.note(released);
+    keep_record(bench, left);
+    bench.bridge.begin_recovery();
+    bench.until_state(BridgeState::live);
+  }
+}
+
+TEST_CASE("bridge: a release is in the record while it holds") {
+  Left left;
+  Bench bench(test::bridge_config(), test::quick());
+  keep_record(bench, left);
+  auto const noted = [&] { return bench.record->holdings().of("main").released; };
+  REQUIRE(bench.release().has_value());
+  CHECK(noted() == "acquire");
+  CHECK(bench.acquire().has_value());
+  CHECK(noted().empty());
+  REQUIRE(bench.release(50ms).has_value());
+  CHECK(std::stoll(noted()) > 1'700'000'000);
+  bench.until("its time is over", [&] { return noted().empty(); });
+}
+
+TEST_CASE("bridge: on_last_client ends a run of before the crash to which nobody comes back") {
+  Left left;
+  left.note_run("run_1");
+  auto config = test::bridge_config();
+  config.on_last_client = config::OnLastClient::stop;
+  config.grace = 50ms;
+  Bench bench(config, test::quick());
+  keep_record(bench, left);
+  bench.platform.open_run(bench.platform.add_runtime("main"));
+  bench.bridge.begin_recovery();
+  bench.until("it is stopped", [&] { return bench.platform.count("stop rt_1") == 1; });
+}

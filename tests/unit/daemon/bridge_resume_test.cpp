@@ -77,9 +77,9 @@ TEST_CASE("bridge: when the run is over, or is another, clients are closed") {
   bench.upstream.drop();
   bench.until("it is closed", [&] { return client.ended(); });
   CHECK(client.closed.code == net::ws_code::service_restart);
-  CHECK(client.closed.reason.starts_with("[UPSTREAM_LOST] "));
-  CHECK(client.closed.reason.find("the run is over") != std::string::npos);
+  CHECK(client.closed.reason.starts_with("[RUN_OVER] the run is over: "));
   bench.until_state(BridgeState::cold);
+  CHECK(bench.bridge.status().last_failure->code == "RUN_OVER");
   CHECK(bench.upstream.dials() == 1);
 }
 

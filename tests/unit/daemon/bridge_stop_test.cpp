@@ -86,7 +86,7 @@ TEST_CASE("bridge: an attach during the stop waits, and its new run is ours") {
   bench.until("the stop is asked for", [&] { return bench.platform.count("stop rt_1") == 1; });
   auto& next = bench.knock();
   test::settle(bench.loop);
-  CHECK(bench.bridge.state() == BridgeState::closing);
+  CHECK(bench.bridge.status().state == BridgeState::closing);
   CHECK(bench.platform.count("start rt_1") == 1);
   bench.platform.release("stop");
   bench.until("it is in", [&] { return next.status != 0; });

@@ -160,6 +160,6 @@ TEST_CASE("exclusive: one client at a time, the others in the order of their com
   test::until(bench.loop, "the second is in", [&] { return second.joined(); });
   test::until(bench.loop, "the third waits in vain", [&] { return third.status != 0; });
   CHECK(third.refused.status == 503);
-  CHECK(third.refused.body.find("[TOO_MANY_CLIENTS] another client has the bridge to itself") !=
+  CHECK(third.refused.body.find("[EXCLUSIVE] another client has the bridge to itself") !=
         std::string::npos);
 }

@@ -42,13 +42,14 @@ struct Bench {
 
 TEST_CASE("journal: what was appended is there when it is opened again, in order") {
   Bench bench;
-  Texts const texts{R"({"a":1})", "", std::string(Journal::kRecordMax, 'x'), "last"};
+  Texts const texts{R"({"a":1})", std::string(Journal::kRecordMax, 'x'), "last"};
   {
     JournalContent content;
     auto journal = Journal::open(bench.path, content).value();
     CHECK(content.records.empty());
     for (auto const& text : texts) CHECK(journal.append(text).has_value());
     CHECK(journal.append(std::string(Journal::kRecordMax + 1, 'x')).error().is(Errc::too_large));
+    CHECK(journal.append("").error().is(Errc::bad_message));
     CHECK(journal.size() == bytes_of(bench.path).size());
   }
   CHECK(bench.reopened() == texts);
@@ -91,17 +92,40 @@ TEST_CASE("journal: cut at any byte it gives what was whole, and goes on behind 
   }
 }
 
-TEST_CASE("journal: damage anywhere ends the reading there, and invents nothing") {
-  std::string whole = "BCTRLJ1\n" + journal_record("first") + journal_record("second");
-  auto const first_end = 8 + journal_record("first").size();
+TEST_CASE("journal: damage anywhere costs the record it is in, and invents nothing") {
+  auto const first = journal_record("first");
+  auto const second = journal_record("second");
+  auto const whole = "BCTRLJ1\n" + first + second;
   for (std::size_t at = 0; at < whole.size(); ++at) {
     auto bytes = whole;
     bytes[at] = static_cast<char>(bytes[at] ^ 0x40);
     auto const content = read_journal(bytes);
     CAPTURE(at);
-    CHECK(content.records.size() == (at < first_end ? 0U : 1U));
+    auto const expected = at < 8                  ? Texts{}
+                          : at < 8 + first.size() ? Texts{"second"}
+                                                  : Texts{"first"};
+    CHECK(content.records == expected);
     CHECK(content.good + content.torn == bytes.size());
+    bool const middle = at >= 8 && at < 8 + first.size();
+    CHECK(content.damaged == (middle ? first.size() : 0));
   }
+}
+
+TEST_CASE("journal: a tail of zeros, which a disk may leave, is cut off") {
+  auto const whole = "BCTRLJ1\n" + journal_record("first");
+  auto const content = read_journal(whole + std::string(4096, '\0'));
+  CHECK(content.records == Texts{"first"});
+  CHECK(content.torn == 4096);
+  CHECK(content.damaged == 0);
+}
+
+TEST_CASE("journal: a damaged one is kept as it was beside the rest") {
+  Bench bench;
+  auto damaged = "BCTRLJ1\n" + journal_record("first") + journal_record("second");
+  damaged[17] = '?';
+  put_bytes(bench.path, damaged);
+  CHECK(bench.reopened() == Texts{"second"});
+  CHECK(bytes_of(bench.path + ".damaged") == damaged);
 }
 
 TEST_CASE("journal: replaced, it holds the new records and can be appended to") {

@@ -36,6 +36,8 @@ constexpr Use kWork{.busy = true};
 Lifetime in_state(State state) {
   Lifetime life({.idle_stop = 60s, .max_run = 600s});
   if (state == State::asleep) return life;
+  life.await_run();
+  if (state == State::starting) return life;
   life.begin(kStart, kStart);
   if (state == State::used) life.use(kClient, kStart);
   if (state == State::due) CHECK(life.look(kStart + 60s).has_value());
@@ -50,51 +52,54 @@ TEST_CASE("lifetime: every event in every state") {
   struct Event {
     std::string name;
     void (*happen)(Lifetime& life);
-    State after[4];  ///< asleep, idle, used, due
+    State after[5];  ///< asleep, starting, idle, used, due
   };
   Event const events[] = {
+      {"await_run",
+       [](Lifetime& life) { life.await_run(); },
+       {State::starting, State::starting, State::idle, State::used, State::due}},
       {"begin",
        [](Lifetime& life) { life.begin(kNow, kNow); },
-       {State::idle, State::idle, State::used, State::idle}},
+       {State::idle, State::idle, State::idle, State::used, State::idle}},
       {"a client",
        [](Lifetime& life) { life.use(kClient, kNow); },
-       {State::asleep, State::used, State::used, State::due}},
+       {State::asleep, State::starting, State::used, State::used, State::due}},
       {"a command in flight",
        [](Lifetime& life) { life.use(kCommand, kNow); },
-       {State::asleep, State::used, State::used, State::due}},
+       {State::asleep, State::starting, State::used, State::used, State::due}},
       {"work",
        [](Lifetime& life) { life.use(kWork, kNow); },
-       {State::asleep, State::used, State::used, State::due}},
+       {State::asleep, State::starting, State::used, State::used, State::due}},
       {"nothing any more",
        [](Lifetime& life) { life.use(kNobody, kNow); },
-       {State::asleep, State::idle, State::idle, State::due}},
+       {State::asleep, State::starting, State::idle, State::idle, State::due}},
       {"a look before any time",
        [](Lifetime& life) { CHECK_FALSE(life.look(kStart + 59s)); },
-       {State::asleep, State::idle, State::used, State::due}},
+       {State::asleep, State::starting, State::idle, State::used, State::due}},
       {"a look after idle_stop",
        [](Lifetime& life) { (void)life.look(kNow); },
-       {State::asleep, State::due, State::used, State::due}},
+       {State::asleep, State::starting, State::due, State::used, State::due}},
       {"a look after max_run",
        [](Lifetime& life) { (void)life.look(kStart + 600s); },
-       {State::asleep, State::due, State::due, State::due}},
+       {State::asleep, State::starting, State::due, State::due, State::due}},
       {"a budget that is used up, and a look",
        [](Lifetime& life) {
          life.budget_ends(kStart);
          (void)life.look(kStart);
        },
-       {State::asleep, State::due, State::due, State::due}},
+       {State::asleep, State::starting, State::due, State::due, State::due}},
       {"a budget that is not, and a look",
        [](Lifetime& life) {
          life.budget_ends(kStart + 50s);
          (void)life.look(kStart + 49s);
        },
-       {State::asleep, State::idle, State::used, State::due}},
+       {State::asleep, State::starting, State::idle, State::used, State::due}},
       {"end",
        [](Lifetime& life) { life.end(); },
-       {State::asleep, State::asleep, State::asleep, State::asleep}},
+       {State::asleep, State::asleep, State::asleep, State::asleep, State::asleep}},
   };
   for (auto const& event : events) {
-    for (auto const state : {State::asleep, State::idle, State::used, State::due}) {
+    for (auto const state : {State::asleep, State::starting, State::idle, State::used, State::due}) {
       CAPTURE(event.name);
       CAPTURE(to_text(state));
       auto life = in_state(state);
@@ -140,6 +145,48 @@ TEST_CASE("lifetime: who waits for the start counts from the start") {
   CHECK(life.state() == State::used);
   life.use(kNobody, kStart + 1s);
   CHECK(life.next() == End{Cause::last_client, kStart + 11s});
+}
+
+TEST_CASE("lifetime: who gives up while the run is starting was its client") {
+  Lifetime life({.grace = 10s});
+  auto const left_behind = [&life] {
+    life.begin(kStart + 5s, kStart + 5s);
+    return life.next();
+  };
+  auto const grace = End{Cause::last_client, kStart + 15s};
+  SUBCASE("there before it is asked for") {
+    life.use(kClient, kStart);
+    life.await_run();
+    life.use(kNobody, kStart + 1s);
+    CHECK(left_behind() == grace);
+  }
+  SUBCASE("come while it is asked for") {
+    life.await_run();
+    life.use(kClient, kStart);
+    life.use(kNobody, kStart + 1s);
+    CHECK(left_behind() == grace);
+  }
+  SUBCASE("no client of another start") {
+    life.await_run();
+    life.use(kClient, kStart);
+    life.end();  // the start has failed
+    life.use(kNobody, kStart + 1s);
+    life.await_run();
+    CHECK(left_behind() == std::nullopt);
+  }
+  SUBCASE("before any start") {
+    life.use(kClient, kStart);
+    life.use(kNobody, kStart + 1s);
+    life.await_run();
+    CHECK(left_behind() == std::nullopt);
+  }
+}
+
+TEST_CASE("lifetime: a run that is taken over may have had clients") {
+  Lifetime life({.grace = 10s});
+  life.begin(kStart, kStart - 60s);
+  life.had_client();
+  CHECK(life.next() == End{Cause::last_client, kStart + 10s});
 }
 
 TEST_CASE("lifetime: a new run does not know the clients of the one before") {
