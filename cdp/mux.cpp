@@ -92,6 +92,7 @@ void Mux::leave(ClientId who) {
   auto* root = client->second.root;
   for (auto const& frame : client->second.held) held_bytes_ -= frame.size();
   clients_.erase(client);
+  if (pieces_ && pieces_->to == who) pieces_->to = kOurselves;
   if (root != nullptr) {
     auto const wire = root->wire;
     drop_tree(*root);
@@ -408,6 +409,7 @@ void Mux::ask_whether_paused(Hold const& hold, std::function<void()> lasts) {
 }
 
 void Mux::lose_upstream() {
+  break_off_pieces();
   // An answer may lead to new calls: the table is empty before anybody hears of the loss.
   std::vector<std::pair<std::int32_t, Pending>> lost;
   pending_.purge([](Pending const&) { return true; },

@@ -17,6 +17,7 @@
 #include "cdp/effects.hpp"
 #include "cdp/envelope.hpp"
 #include "cdp/holds.hpp"
+#include "cdp/json_ending.hpp"
 #include "cdp/pending.hpp"
 #include "cdp/policy.hpp"
 #include "cdp/sessions.hpp"
@@ -30,6 +31,12 @@ class MuxOut {
   virtual ~MuxOut() = default;
   virtual void to_upstream(Spliced const& message) = 0;
   virtual void to_client(ClientId who, Spliced const& message) = 0;
+  /// A message of `length` bytes begins, which come by continue_message(), no more and no less.
+  /// False: the client has no room for it, and nothing comes.
+  virtual bool begin_message(ClientId /*who*/, std::uint64_t /*length*/) { return false; }
+  virtual void continue_message(ClientId /*who*/, std::string_view /*bytes*/) {}
+  /// The message that was begun cannot be ended: the client's connection is of no use any more.
+  virtual void break_off(ClientId /*who*/) {}
   /// The client asked to close the browser: it leaves, with close code 1000, after what was sent to
   /// it.
   virtual void client_leaves(ClientId who) = 0;
@@ -95,6 +102,11 @@ class Mux {
   void from_client(ClientId who, std::string_view frame);
   /// One text frame of the runtime.
   void from_upstream(std::string_view frame);
+  /// The runtime begins a frame of `length` bytes with `head`. True: it is a reply whose receiver
+  /// is known, and take_piece() gets all of it, `head` included, instead of from_upstream(). A loss
+  /// on the way ends it as an error.
+  [[nodiscard]] bool begin_pieces(std::uint64_t length, std::string_view head);
+  void take_piece(std::string_view piece, bool last);
 
   /// A command of ours on the control session, for /json/new and its like.
   void call(std::string_view method, std::string_view params, OnAnswer answer);
@@ -179,6 +191,17 @@ class Mux {
     std::string method;
     std::string params;
   };
+  /// A reply on its way in pieces.
+  struct Pieces {
+    std::int32_t id = 0;    // upstream
+    ClientId to{};          // ourselves: nobody
+    std::size_t skip = 0;   // of its first piece, sent anew already
+    std::uint64_t left = 0;  // bytes that are owed to the client
+    std::string tail;       // how Chrome will end it
+    std::string member;     // its session, as the client knows it; empty: of a root
+    std::string held_back;
+    JsonEnding ending;
+  };
   struct Resuming {
     OnAnswer done;
     std::size_t open = 0;  ///< calls of ours without an answer
@@ -236,6 +259,9 @@ class Mux {
   /// The command's upstream id.
   std::int32_t forward(ClientId who, std::string_view frame, Command const& command,
                        Session const& session);
+  void put_piece(std::string_view bytes);
+  void break_off_pieces();
+  void forget_pieces();
   void on_reply(std::string_view frame, UpstreamMessage const& message);
   void on_late_reply(std::string_view frame, UpstreamMessage const& message);
   void on_event(std::string_view frame, UpstreamMessage const& message);
@@ -252,6 +278,7 @@ class Mux {
   LatePending behind_detach_;  // on sessions that went meanwhile
   Sessions sessions_;
   std::unordered_map<ClientId, Client> clients_;
+  std::optional<Pieces> pieces_;
   std::unordered_map<std::int32_t, OnAnswer> calls_;
   Discovery discovery_;
   Holds holds_;

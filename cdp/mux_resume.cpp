@@ -70,6 +70,7 @@ void Mux::void_contexts() {
 }
 
 void Mux::suspend() {
+  break_off_pieces();
   suspended_ = true;
   when_quiet_ = nullptr;
   ++epoch_;

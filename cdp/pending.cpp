@@ -23,6 +23,12 @@ std::int32_t PendingTable::add(Pending pending) {
   return id;
 }
 
+Pending const* PendingTable::find(std::int32_t id) {
+  if (id <= 0) return nullptr;
+  auto const& slot = slot_of(id);
+  return slot.id == id ? &slot.pending : nullptr;
+}
+
 std::optional<Pending> PendingTable::take(std::int32_t id) {
   if (id <= 0) return std::nullopt;
   auto& slot = slot_of(id);

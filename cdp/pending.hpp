@@ -25,6 +25,8 @@ class PendingTable {
   explicit PendingTable(std::int32_t first_id = 1) : next_(first_id), slots_(64) {}
 
   [[nodiscard]] std::int32_t add(Pending pending);
+  /// Null for an id that is not pending. Until the next call.
+  [[nodiscard]] Pending const* find(std::int32_t id);
   /// Takes the entry out; none for an id that is not pending.
   [[nodiscard]] std::optional<Pending> take(std::int32_t id);
   /// Takes out every entry for which `gone` is true and hands it to `each` with its id.

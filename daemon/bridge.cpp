@@ -39,6 +39,13 @@ class Bridge::Upstream final : public net::WsReceiver {
   void on_message(net::WsOpcode kind, std::span<char> payload) override {
     if (kind == net::WsOpcode::text) bridge_.mux_->from_upstream({payload.data(), payload.size()});
   }
+  [[nodiscard]] bool begin_pieces(net::WsOpcode kind, std::uint64_t length,
+                                  std::string_view head) override {
+    return kind == net::WsOpcode::text && bridge_.mux_->begin_pieces(length, head);
+  }
+  void take_piece(std::string_view piece, bool last) override {
+    bridge_.mux_->take_piece(piece, last);
+  }
   void on_drained() override { bridge_.room_.notify_all(); }
 
  private:

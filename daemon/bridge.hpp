@@ -185,6 +185,9 @@ class Bridge final : private cdp::MuxOut {
 
   void to_upstream(cdp::Spliced const& message) override;
   void to_client(ClientId who, cdp::Spliced const& message) override;
+  bool begin_message(ClientId who, std::uint64_t length) override;
+  void continue_message(ClientId who, std::string_view bytes) override;
+  void break_off(ClientId who) override;
   void client_leaves(ClientId who) override;
   void target_gone(ClientId who) override;
   void context_made(std::string_view context) override;
@@ -263,7 +266,8 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<>> admit(net::HttpExchange& exchange);
   awaitable<void> refuse(net::HttpExchange& exchange, Failure why);
   awaitable<void> run_client(net::HttpExchange& exchange, ClientId who, std::string kind);
-  awaitable<void> evict(ClientId who);
+  void evict(Client& client);
+  awaitable<void> evict_later(ClientId who);
   [[nodiscard]] Client* find_client(ClientId who) const;
 
   net::Loop& loop_;

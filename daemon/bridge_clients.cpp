@@ -224,15 +224,37 @@ Client* Bridge::find_client(ClientId who) const {
 void Bridge::to_client(ClientId who, cdp::Spliced const& message) {
   auto* client = find_client(who);
   if (client == nullptr) return;
-  auto& ws = client->ws();
-  if (ws.send(message.pieces())) return;
-  log_.warn("{} does not read: {} bytes wait for it, it is closed", client->name(), ws.queued());
+  if (!client->ws().send(message.pieces())) evict(*client);
+}
+
+bool Bridge::begin_message(ClientId who, std::uint64_t length) {
+  auto* client = find_client(who);
+  if (client == nullptr) return false;
+  if (client->ws().begin_message(length)) return true;
+  evict(*client);
+  return false;
+}
+
+void Bridge::continue_message(ClientId who, std::string_view bytes) {
+  if (auto* client = find_client(who)) client->ws().put_piece(bytes);
+}
+
+void Bridge::break_off(ClientId who) {
+  auto* client = find_client(who);
+  if (client == nullptr) return;
+  log_.warn("{} is closed: a reply to it cannot be ended", client->name());
+  client->ws().abort();
+}
+
+void Bridge::evict(Client& client) {
+  auto& ws = client.ws();
+  log_.warn("{} does not read: {} bytes wait for it, it is closed", client.name(), ws.queued());
   ws.close(net::ws_code::try_again_later, "[SLOW_READER] the client did not read what it was sent");
-  tasks_.spawn("evict", evict(who));
+  tasks_.spawn("evict", evict_later(client.id()));
 }
 
 // A client that does not read does not take its close frame either.
-awaitable<void> Bridge::evict(ClientId who) {
+awaitable<void> Bridge::evict_later(ClientId who) {
   co_await net::sleep_for(timing_.farewell);
   if (auto* client = find_client(who)) client->ws().abort();
 }

@@ -22,6 +22,7 @@ class Client final : public net::WsReceiver {
   awaitable<Error> run() { return ws_->run(*this); }
 
   /// "c3 Playwright/1.65.1", for people.
+  [[nodiscard]] ClientId id() const { return id_; }
   [[nodiscard]] std::string const& name() const { return name_; }
   [[nodiscard]] net::WsStream& ws() { return *ws_; }
   [[nodiscard]] net::WsStream const& ws() const { return *ws_; }

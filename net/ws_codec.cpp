@@ -141,6 +141,15 @@ std::uint16_t WsDecoder::take_payload(std::span<char> piece, Sink& to, bool& go_
     return control(header.opcode, payload, to, go_on);
   }
   auto const kind = kind_ == WsOpcode::continuation ? header.opcode : kind_;
+  if (in_pieces_) {
+    in_pieces_ = !complete;
+    go_on = to.take_piece({piece.data(), piece.size()}, complete);
+    return 0;
+  }
+  bool const one_frame = header.fin && kind_ == WsOpcode::continuation;
+  if (one_frame && !complete && header.length > kPieceMin && !check_utf8_ &&
+      offer(kind, piece, to, go_on))
+    return 0;
   if (whole && header.fin && message_.empty()) {
     kind_ = WsOpcode::continuation;
     return deliver(kind, piece, to, go_on);
@@ -162,6 +171,23 @@ std::uint16_t WsDecoder::take_payload(std::span<char> piece, Sink& to, bool& go_
   message_.clear();
   if (message_.capacity() > kKeepCapacity) message_.shrink_to_fit();
   return bad;
+}
+
+// Once, as soon as its head is there.
+bool WsDecoder::offer(WsOpcode kind, std::span<char> piece, Sink& to, bool& go_on) {
+  std::string_view head(piece.data(), piece.size());
+  std::string joined;
+  if (message_.size() >= kHeadMin || message_.size() + piece.size() < kHeadMin) return false;
+  if (!message_.empty()) {
+    joined = message_;
+    joined += head;
+    head = joined;
+  }
+  if (!to.begin_pieces(kind, header_.length, head)) return false;
+  message_.clear();
+  in_pieces_ = true;
+  go_on = to.take_piece(head, false);
+  return true;
 }
 
 std::uint16_t WsDecoder::deliver(WsOpcode kind, std::span<char> payload, Sink& to, bool& go_on) {

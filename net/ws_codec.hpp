@@ -55,17 +55,28 @@ class WsDecoder {
     virtual ~Sink() = default;
     /// A whole text or binary message, unmasked. The bytes last for the call. False stops feed().
     virtual bool on_message(WsOpcode kind, std::span<char> payload) = 0;
+    /// A message of `length` bytes, more than kPieceMin, begins with `head`, at least kHeadMin of
+    /// it. True: take_piece() gets all of it, `head` included, in place of on_message().
+    virtual bool begin_pieces(WsOpcode /*kind*/, std::uint64_t /*length*/,
+                              std::string_view /*head*/) {
+      return false;
+    }
+    virtual bool take_piece(std::string_view /*piece*/, bool /*last*/) { return true; }
     virtual bool on_ping(std::string_view payload) = 0;
     virtual bool on_pong(std::string_view payload) = 0;
     virtual bool on_close(WsClose close) = 0;
   };
+
+  static constexpr std::uint64_t kPieceMin = 64 * 1024;
+  static constexpr std::size_t kHeadMin = 128;
 
   /// `self` is our role: a server demands masked frames, a client plain ones.
   WsDecoder(WsRole self, std::size_t message_max, bool check_utf8)
       : self_(self), message_max_(message_max), check_utf8_(check_utf8) {}
 
   /// Takes all of `bytes` (unmasking in place). 0, or the close code the peer's mistake deserves;
-  /// the decoder is dead then. Limits are checked before memory is taken.
+  /// the decoder is dead then. Limits are checked before memory is taken. A message is offered in
+  /// pieces when it is one frame and need not be UTF-8.
   [[nodiscard]] std::uint16_t feed(std::span<char> bytes, Sink& to);
 
  private:
@@ -82,6 +93,8 @@ class WsDecoder {
   std::uint16_t parse_header(std::span<char const> bytes);
   std::uint16_t check_header() const;
   std::uint16_t take_payload(std::span<char> piece, Sink& to, bool& go_on);
+  /// True: the piece has been taken.
+  bool offer(WsOpcode kind, std::span<char> piece, Sink& to, bool& go_on);
   std::uint16_t deliver(WsOpcode kind, std::span<char> payload, Sink& to, bool& go_on);
   std::uint16_t control(WsOpcode opcode, std::span<char> payload, Sink& to, bool& go_on);
 
@@ -94,6 +107,7 @@ class WsDecoder {
   std::size_t head_fill_ = 0;
   std::uint64_t taken_ = 0;                 // payload bytes of the current frame seen so far
   std::string message_;                     // fragments, and messages split over receives
+  bool in_pieces_ = false;                  // the current frame is taken piece by piece
   std::string control_;                     // payload of a control frame split over receives
   WsOpcode kind_ = WsOpcode::continuation;  // of the fragmented message; continuation: none
 };

@@ -18,6 +18,13 @@ class WsStream::Sink final : public WsDecoder::Sink {
     if (!stream_.ending_) to_.on_message(kind, payload);
     return !stream_.aborted_;
   }
+  bool begin_pieces(WsOpcode kind, std::uint64_t length, std::string_view head) override {
+    return !stream_.ending_ && to_.begin_pieces(kind, length, head);
+  }
+  bool take_piece(std::string_view piece, bool last) override {
+    to_.take_piece(piece, last);
+    return !stream_.aborted_;
+  }
   bool on_ping(std::string_view payload) override {
     if (!stream_.ending_ && !stream_.send(std::span(&payload, 1), WsOpcode::pong)) stream_.abort();
     return !stream_.aborted_;
@@ -110,9 +117,28 @@ bool WsStream::send(std::span<std::string_view const> pieces, WsOpcode kind) {
   auto const length =
       std::accumulate(pieces.begin(), pieces.end(), std::size_t{0},
                       [](std::size_t sum, std::string_view piece) { return sum + piece.size(); });
-  if (out_.bytes() > limits_.queue_max) return false;
+  if (queued() > limits_.queue_max) return false;
   put_frame(kind, pieces, length);
   return true;
+}
+
+bool WsStream::begin_message(std::uint64_t length) {
+  if (ending_) return true;
+  if (queued() > limits_.queue_max) return false;
+  out_.append(ws_header(WsOpcode::text, length, nullptr).view());
+  open_ = length;
+  return true;
+}
+
+void WsStream::put_piece(std::string_view piece) {
+  if (ending_) return;
+  out_.append(piece);
+  open_ -= piece.size();
+  if (open_ == 0) {
+    out_.append(behind_);
+    behind_.clear();
+  }
+  more_.notify();
 }
 
 void WsStream::ping() {
@@ -121,6 +147,11 @@ void WsStream::ping() {
 
 void WsStream::put_frame(WsOpcode kind, std::span<std::string_view const> pieces,
                          std::size_t length) {
+  if (open_ > 0) {
+    behind_ += ws_header(kind, length, nullptr).view();
+    for (auto const piece : pieces) behind_ += piece;
+    return;
+  }
   if (role_ == WsRole::client) {
     auto const mask = masks_.next();
     out_.append(ws_header(kind, length, &mask).view());
@@ -135,6 +166,7 @@ void WsStream::put_frame(WsOpcode kind, std::span<std::string_view const> pieces
 
 void WsStream::put_close(std::uint16_t code, std::string_view reason) {
   if (ending_) return;
+  if (open_ > 0) return end();
   char const bytes[2] = {static_cast<char>(code >> 8), static_cast<char>(code)};
   std::string_view const pieces[2] = {{bytes, 2}, cut_close_reason(reason)};
   put_frame(WsOpcode::close, pieces, 2 + pieces[1].size());

@@ -25,6 +25,12 @@ class WsReceiver {
  public:
   virtual ~WsReceiver() = default;
   virtual void on_message(WsOpcode kind, std::span<char> payload) = 0;
+  /// See WsDecoder::Sink.
+  [[nodiscard]] virtual bool begin_pieces(WsOpcode /*kind*/, std::uint64_t /*length*/,
+                                          std::string_view /*head*/) {
+    return false;
+  }
+  virtual void take_piece(std::string_view /*piece*/, bool /*last*/) {}
   /// The peer proved that it is alive.
   virtual void on_pong() {}
   /// Back-pressure: while true nothing more is read; resumed() is awaited instead.
@@ -57,9 +63,14 @@ class WsStream {
   /// limit; nothing is queued then.
   [[nodiscard]] bool send(std::span<std::string_view const> pieces, WsOpcode kind = WsOpcode::text);
   [[nodiscard]] bool send(std::string_view text) { return send(std::span(&text, 1)); }
+  /// Begins a text message of which `length` bytes will come by put_piece(), no more and no less;
+  /// false as for send(). What else is sent meanwhile follows it. Of servers only.
+  [[nodiscard]] bool begin_message(std::uint64_t length);
+  void put_piece(std::string_view piece);
   void ping();
 
-  /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards.
+  /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards; a
+  /// message that is not complete leaves no room for a close frame.
   /// `reason` is cut to the 123 bytes the protocol allows.
   void close(std::uint16_t code, std::string_view reason);
   /// FIN without a close frame, as Chrome does; what is queued goes out first.
@@ -67,7 +78,7 @@ class WsStream {
   /// Hard end: run() ends with an error.
   void abort() noexcept;
 
-  [[nodiscard]] std::size_t queued() const { return out_.bytes(); }
+  [[nodiscard]] std::size_t queued() const { return out_.bytes() + behind_.size(); }
   [[nodiscard]] bool closing() const { return ending_; }
   /// What the peer's close frame said; code 0 when there was none.
   [[nodiscard]] WsClose const& peer_close() const { return peer_close_; }
@@ -94,6 +105,8 @@ class WsStream {
   WsMasks masks_;
   std::string early_;
   BlockQueue out_;
+  std::uint64_t open_ = 0;  // bytes to come of the message that is put in pieces
+  std::string behind_;      // frames that wait for its end
   Signal more_;           // for the writer: there is something to do
   Signal ending_signal_;  // for a paused reader: do not wait any longer
   WsClose peer_close_;

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,17 +20,43 @@ class MuxRecord final : public cdp::MuxOut {
   void to_client(ClientId who, cdp::Spliced const& message) override {
     put(fmt::format("c{} {}", number(who), message.text()));
   }
+  /// A message in pieces is one line, when it is there; "c7 broken off" when it never is.
+  bool begin_message(ClientId who, std::uint64_t length) override {
+    if (full) return false;
+    CHECK(open_.count(who) == 0);
+    open_[who] = {length, ""};
+    return true;
+  }
+  void continue_message(ClientId who, std::string_view bytes) override {
+    auto& open = open_.at(who);
+    open.text += bytes;
+    REQUIRE(open.text.size() <= open.length);
+    if (open.text.size() < open.length) return;
+    put(fmt::format("c{} {}", number(who), open.text));
+    open_.erase(who);
+  }
+  void break_off(ClientId who) override {
+    put(fmt::format("c{} broken off", number(who)));
+    open_.erase(who);
+  }
   void client_leaves(ClientId who) override { put(fmt::format("c{} leaves", number(who))); }
   void target_gone(ClientId who) override { put(fmt::format("c{} gone", number(who))); }
 
   /// What came since the last take().
   [[nodiscard]] std::vector<std::string> take() { return std::exchange(lines_, {}); }
 
+  bool full = false;  ///< clients have no room for a message in pieces
+
  private:
+  struct Open {
+    std::uint64_t length = 0;
+    std::string text;
+  };
   static std::uint64_t number(ClientId who) { return static_cast<std::uint64_t>(who); }
   void put(std::string line) { lines_.push_back(std::move(line)); }
 
   std::vector<std::string> lines_;
+  std::map<ClientId, Open> open_;
 };
 
 }  // namespace bridge::test

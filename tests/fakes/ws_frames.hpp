@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/ws_codec.hpp"
@@ -70,6 +71,18 @@ class FrameRecord final : public net::WsDecoder::Sink {
     auto const word = kind == net::WsOpcode::text ? "text " : "binary ";
     return put(word + std::string(payload.data(), payload.size()));
   }
+  /// In pieces, when the decoder offers them and `in_pieces` is set: the same event, and `pieces`.
+  bool begin_pieces(net::WsOpcode, std::uint64_t length, std::string_view head) override {
+    if (head.size() < net::WsDecoder::kHeadMin || length <= net::WsDecoder::kPieceMin)
+      (void)put("offered too soon");
+    passing_ = "text ";
+    return in_pieces;
+  }
+  bool take_piece(std::string_view piece, bool last) override {
+    ++pieces;
+    passing_ += piece;
+    return !last || put(std::exchange(passing_, {}));
+  }
   bool on_ping(std::string_view payload) override { return put("ping " + std::string(payload)); }
   bool on_pong(std::string_view payload) override { return put("pong " + std::string(payload)); }
   bool on_close(net::WsClose close) override {
@@ -79,9 +92,13 @@ class FrameRecord final : public net::WsDecoder::Sink {
   }
 
   std::vector<std::string> events;
+  bool in_pieces = false;
+  std::size_t pieces = 0;
   std::size_t stop_after = SIZE_MAX;  ///< events, then feed() is told to stop
 
  private:
+  std::string passing_;
+
   bool put(std::string event) {
     events.push_back(std::move(event));
     return events.size() < stop_after;

@@ -320,6 +320,70 @@ TEST_CASE("ws_codec: nothing is delivered after the receiver said stop") {
   }
 }
 
+TEST_CASE("ws_codec: a large message of one frame can be taken in pieces, however it is split") {
+  auto const reads = [](std::string const& bytes, std::vector<std::size_t> const& cuts,
+                        FrameRecord& record) {
+    WsDecoder decoder(WsRole::client, kMax, false);
+    std::size_t at = 0;
+    for (auto const cut : cuts) {
+      CHECK(feed(decoder, bytes.substr(at, cut - at), record) == 0);
+      at = cut;
+    }
+    CHECK(feed(decoder, bytes.substr(at), record) == 0);
+  };
+  auto const text = [](std::size_t size) {
+    std::string out(size, ' ');
+    for (std::size_t i = 0; i < size; ++i) out[i] = static_cast<char>('a' + i % 26);
+    return out;
+  };
+  auto const small = test::text_frame("small", false);
+  auto const large = test::text_frame(text(65'537), false);
+  auto const bytes = small + large + small + large + small;
+  Events const expected{"text small", "text " + text(65'537), "text small",
+                        "text " + text(65'537), "text small"};
+  std::vector<std::vector<std::size_t>> splits;
+  for (std::size_t cut = 1; cut < 400; ++cut) splits.push_back({cut, 60'000});
+  for (std::size_t cut = small.size(); cut < small.size() + 160; ++cut)
+    splits.push_back({cut, cut + 1, cut + 100, cut + 128, cut + 129, cut + 60'000});
+  for (std::size_t cut = small.size() + large.size() - 3;
+       cut < small.size() + large.size() + 12; ++cut)
+    splits.push_back({small.size() + 200, cut});
+  for (auto const& cuts : splits) {
+    CAPTURE(cuts.front());
+    FrameRecord record;
+    record.in_pieces = true;
+    reads(bytes, cuts, record);
+    CHECK(record.events == expected);
+    CHECK(record.pieces >= 2);
+    FrameRecord whole;  // offered, and not wanted
+    reads(bytes, cuts, whole);
+    CHECK(whole.events == expected);
+    CHECK(whole.pieces == 0);
+  }
+}
+
+TEST_CASE("ws_codec: nothing is offered in pieces that is short, in fragments, or must be UTF-8") {
+  auto const pieces_of = [](std::string const& bytes, bool check_utf8) {
+    WsDecoder decoder(WsRole::client, kMax, check_utf8);
+    FrameRecord record;
+    record.in_pieces = true;
+    for (std::size_t at = 0; at < bytes.size(); at += 1000)
+      CHECK(feed(decoder, bytes.substr(at, 1000), record) == 0);
+    CHECK(record.events.size() == 1);
+    return record.pieces;
+  };
+  auto const fragments = client_frame(1, std::string(70'000, 'x'), false);
+  RawFrame first = fragments;
+  first.masked = false;
+  RawFrame last = first;
+  last.opcode = 0;
+  last.fin = true;
+  CHECK(pieces_of(first.bytes() + last.bytes(), false) == 0);
+  CHECK(pieces_of(test::text_frame(std::string(65'536, 'x'), false), false) == 0);
+  CHECK(pieces_of(test::text_frame(std::string(70'000, 'x'), false), true) == 0);
+  CHECK(pieces_of(test::text_frame(std::string(70'000, 'x'), false), false) > 0);
+}
+
 TEST_CASE("ws_codec: our headers are the shortest and carry the mask") {
   CHECK(ws_header(WsOpcode::text, 5, nullptr).view() == "\x81\x05");
   CHECK(ws_header(WsOpcode::close, 0, nullptr).view() == std::string_view("\x88\0", 2));

@@ -535,6 +535,41 @@ TEST_CASE("ws_stream: many small messages to a slow reader arrive in order") {
     REQUIRE(events[i] == "text message " + std::to_string(i));
 }
 
+TEST_CASE("ws_stream: a message in pieces goes out as it comes, and others follow it") {
+  Bench bench;
+  std::string got;
+  bench.run([&]() -> awaitable<void> {
+    auto& stream = bench.side.stream;
+    CHECK(stream.send("before"));
+    CHECK(stream.begin_message(6));
+    stream.put_piece("abc");
+    CHECK(stream.send("behind"));
+    stream.ping();
+    auto const head = co_await bench.peer.read(2 + 6 + 2 + 3);
+    CHECK(head == test::text_frame("before", false) + "\x81\x06" + "abc");
+    stream.put_piece("");
+    stream.put_piece("def");
+    CHECK(stream.send("last"));
+    stream.close(1000, "");
+    got = head + co_await bench.peer.read_to_end();
+  });
+  CHECK(client_reads(got) ==
+        Messages{"text before", "text abcdef", "text behind", "ping ", "text last", "close 1000"});
+}
+
+TEST_CASE("ws_stream: closed in the middle of a message, there is no room for a close frame") {
+  Bench bench;
+  std::string got;
+  bench.run([&]() -> awaitable<void> {
+    CHECK(bench.side.stream.begin_message(6));
+    bench.side.stream.put_piece("abc");
+    bench.side.stream.close(1000, "");
+    bench.side.stream.put_piece("def");
+    got = co_await bench.peer.read_to_end();
+  });
+  CHECK(got == "\x81\x06" "abc");
+}
+
 TEST_CASE("ws_stream: a peer that never answers our close is left after a while") {
   Bench bench;
   auto const began = Clock::now();
