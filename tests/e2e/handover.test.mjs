@@ -85,7 +85,7 @@ test('release lets another in and its clients wait; acquire takes the runtime ba
   await page.goto(site);
   const released = await daemon.cli('release', 'main');
   assert.equal(released.code, 0, released.stderr);
-  assert.match(released.stdout, /^main {2}released {2}released by the user\n$/);
+  assert.match(released.stdout, /^main {2}released {2}released by the user; `bctrl-bridge acquire main` takes it back\n$/);
   const waiting = page.title();
   const { runtimeId, controller } = await daemon.bridge();
   assert.equal(controller.holder, 'released by the user');
