@@ -31,6 +31,13 @@ void BlockQueue::grow(std::size_t bytes) {
 }
 
 void BlockQueue::append(std::string_view bytes) {
+  if (first_ < pieces_.size()) {  // it fits, most of the time
+    auto& tail = pieces_.back();
+    if (BlockPool::kBlockBytes - tail.end >= bytes.size()) {
+      std::memcpy(tail.block.get() + tail.end, bytes.data(), bytes.size());
+      return grow(bytes.size());
+    }
+  }
   while (!bytes.empty()) {
     auto const to = room();
     auto const n = std::min(to.size(), bytes.size());
@@ -38,6 +45,17 @@ void BlockQueue::append(std::string_view bytes) {
     grow(n);
     bytes.remove_prefix(n);
   }
+}
+
+std::span<char> BlockQueue::claim(std::size_t bytes) {
+  constexpr std::size_t kMost = 4096;  // of a block that may stay empty at its end
+  if (bytes > kMost) return {};
+  bool const fits = first_ < pieces_.size() && BlockPool::kBlockBytes - pieces_.back().end >= bytes;
+  if (!fits) pieces_.push_back(Piece{pool_.take(), 0, 0});
+  auto& tail = pieces_.back();
+  std::span const room(tail.block.get() + tail.end, bytes);
+  grow(bytes);
+  return room;
 }
 
 unsigned BlockQueue::append_masked(std::string_view bytes, std::uint32_t mask, unsigned phase) {

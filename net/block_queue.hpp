@@ -36,6 +36,9 @@ class BlockQueue {
   BlockQueue& operator=(BlockQueue const&) = delete;
 
   void append(std::string_view bytes);
+  /// Room in one piece behind what waits, for the caller to fill before it does anything else.
+  /// Empty: `bytes` are too many for that.
+  [[nodiscard]] std::span<char> claim(std::size_t bytes);
   /// Appends `bytes` XORed with the four mask bytes, starting at mask byte `phase`. Returns the
   /// next phase.
   unsigned append_masked(std::string_view bytes, std::uint32_t mask, unsigned phase);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "net/asio.hpp"
@@ -17,6 +18,15 @@ class ByteStream {
 
   /// Sends everything, in one gather write where the socket takes it.
   virtual awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) = 0;
+
+  /// It can do without a coroutine: see the next two.
+  [[nodiscard]] virtual bool sends_at_once() const noexcept { return false; }
+  /// Sends what the socket takes at this moment, in one gather write: how many bytes, maybe 0.
+  virtual Result<std::size_t> try_send(std::span<asio::const_buffer const> /*pieces*/) {
+    return std::size_t{0};
+  }
+  /// Calls once when the socket may take more, or is closed; never when the stream is gone by then.
+  virtual void when_writable(std::function<void()> /*ready*/) {}
 
   /// FIN after what was sent; reading goes on.
   virtual void shutdown_send() noexcept = 0;

@@ -25,8 +25,8 @@ Result<std::unique_ptr<NetworkWatch>> NetworkWatch::open(Loop& loop) {
   if (fd < 0) return failed("open a netlink socket");
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
-  address.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE |
-                      RTMGRP_IPV6_ROUTE;
+  address.nl_groups =
+      RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
   if (::bind(fd, reinterpret_cast<sockaddr const*>(&address), sizeof address) != 0) {
     auto error = failed("listen to netlink");
     ::close(fd);

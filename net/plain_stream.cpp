@@ -1,5 +1,6 @@
 #include "net/plain_stream.hpp"
 
+#include <functional>
 #include <vector>
 
 namespace bridge::net {
@@ -17,7 +18,8 @@ class PlainStream final : public ByteStream {
     socket_.non_blocking(true, ignored);
   }
 
-  // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer.
+  // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer. The
+  // wait costs Asio an epoll_ctl; a read into a buffer of our own would cost it one that fails.
   awaitable<Result<std::span<char>>> receive() override {
     for (;;) {
       if (more_) {
@@ -35,6 +37,24 @@ class PlainStream final : public ByteStream {
       if (ec == asio::error::eof) co_return Error(Errc::end_of_stream, "read");
       if (!would_block(ec)) co_return Error(ec, "read");
     }
+  }
+
+  bool sends_at_once() const noexcept override { return true; }
+
+  Result<std::size_t> try_send(std::span<asio::const_buffer const> pieces) override {
+    error_code ec;
+    auto const n = socket_.write_some(pieces, ec);
+    if (would_block(ec)) return std::size_t{0};
+    if (ec) return Error(ec, "write");
+    return n;
+  }
+
+  void when_writable(std::function<void()> ready) override {
+    if (!alive_) alive_ = std::make_shared<bool>(true);
+    auto call = [alive = std::weak_ptr(alive_), ready = std::move(ready)](error_code) {
+      if (alive.lock()) ready();
+    };
+    socket_.async_wait(socket_.wait_write, std::move(call));
   }
 
   awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) override {
@@ -82,7 +102,8 @@ class PlainStream final : public ByteStream {
   Loop& loop_;
   asio::generic::stream_protocol::socket socket_;
   std::string peer_;
-  bool more_ = false;  // the last read filled the buffer: look again before waiting
+  bool more_ = false;            // the last read filled the buffer: look again before waiting
+  std::shared_ptr<bool> alive_;  // for who waits for the socket
 };
 
 }  // namespace

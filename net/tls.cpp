@@ -9,6 +9,8 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <map>
+#include <optional>
 
 #include "net/url.hpp"
 
@@ -43,6 +45,14 @@ class TlsStream final : public ByteStream {
  public:
   TlsStream(Tcp::socket tcp, ssl::context& context)
       : peer_(peer_of(tcp)), stream_(std::move(tcp), context) {}
+
+  // OpenSSL takes a session for spoilt whose connection was not ended by close_notify, which we do
+  // not send: see shutdown_send().
+  ~TlsStream() override {
+    SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  TlsStream(TlsStream const&) = delete;
+  TlsStream& operator=(TlsStream const&) = delete;
 
   SslStream& stream() { return stream_; }
 
@@ -109,9 +119,53 @@ Error handshake_error(SSL* handle, error_code ec, std::string const& host) {
 
 }  // namespace
 
+// Made when it is needed, as most daemons never do: OpenSSL and the system's certificates are a
+// third of the time and the memory that a start takes.
 struct TlsContext::Impl {
-  ssl::context context{ssl::context::tls_client};
-  bool insecure = false;
+  struct FreeSession {
+    void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+  };
+  using Slot = std::unique_ptr<SSL_SESSION, FreeSession>;
+  TlsOptions options;
+  std::optional<ssl::context> context;
+  std::map<std::string, Slot> sessions;  // by host; the context outlives its streams
+
+  // OpenSSL carries a pointer of ours from a handle to its session.
+  static int place() {
+    static int const index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+    return index;
+  }
+  static int keep(SSL* handle, SSL_SESSION* session) {
+    auto* const slot = static_cast<Slot*>(SSL_get_ex_data(handle, place()));
+    if (slot == nullptr) return 0;
+    slot->reset(session);
+    return 1;
+  }
+  /// A redial takes up the session of the last connection to that host: one round trip and the
+  /// certificate's verification less.
+  void resume(SSL* handle, std::string const& host) {
+    auto& slot = sessions[host];
+    if (slot) SSL_set_session(handle, slot.get());
+    SSL_set_ex_data(handle, place(), &slot);
+  }
+
+  Result<void> open() {
+    if (context) return {};
+    ssl::context made(ssl::context::tls_client);
+    error_code ec;
+    if (SSL_CTX_set_min_proto_version(made.native_handle(), TLS1_2_VERSION) != 1)
+      return Error(Errc::refused, "TLS: this OpenSSL has no TLS 1.2");
+    made.set_verify_mode(options.insecure ? ssl::verify_none : ssl::verify_peer, ec);
+    if (!ec) made.set_default_verify_paths(ec);
+    if (ec) return Error(ec, "TLS: the system's certificates");
+    if (!options.ca_file.empty()) made.load_verify_file(options.ca_file, ec);
+    if (ec) return Error(ec, fmt::format("TLS: certificates in {}", options.ca_file));
+    SSL_CTX_set_session_cache_mode(made.native_handle(),
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(made.native_handle(), keep);
+    context.emplace(std::move(made));
+    return {};
+  }
 };
 
 TlsContext::TlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -119,27 +173,23 @@ TlsContext::~TlsContext() = default;
 
 Result<std::unique_ptr<TlsContext>> TlsContext::make(TlsOptions const& options) {
   auto impl = std::make_unique<Impl>();
-  impl->insecure = options.insecure;
-  auto& context = impl->context;
-  error_code ec;
-  if (SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION) != 1)
-    return Error(Errc::refused, "TLS: this OpenSSL has no TLS 1.2");
-  context.set_verify_mode(options.insecure ? ssl::verify_none : ssl::verify_peer, ec);
-  if (!ec) context.set_default_verify_paths(ec);
-  if (ec) return Error(ec, "TLS: the system's certificates");
-  if (!options.ca_file.empty()) context.load_verify_file(options.ca_file, ec);
-  if (ec) return Error(ec, fmt::format("TLS: certificates in {}", options.ca_file));
+  impl->options = options;
+  // What the user has named is looked at now.
+  if (!options.ca_file.empty())
+    if (auto const opened = impl->open(); !opened) return opened.error();
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }
 
 awaitable<Result<std::unique_ptr<ByteStream>>> TlsContext::connect(Tcp::socket tcp,
                                                                    std::string host) {
-  if (impl_->insecure && !is_loopback_host(host))
+  if (impl_->options.insecure && !is_loopback_host(host))
     co_return Error(Errc::refused, fmt::format("TLS to {} without verification", host));
-  auto bytes = std::make_unique<TlsStream>(std::move(tcp), impl_->context);
+  if (auto const opened = impl_->open(); !opened) co_return opened.error();
+  auto bytes = std::make_unique<TlsStream>(std::move(tcp), *impl_->context);
   auto* const handle = bytes->stream().native_handle();
   if (!expect_name(handle, host) || !offer_http1(handle))
     co_return Error(Errc::bad_url, fmt::format("TLS to {}: not a name TLS can carry", host));
+  impl_->resume(handle, host);
   auto const [ec] = co_await bytes->stream().async_handshake(SslStream::client, no_throw);
   if (ec) co_return handshake_error(handle, ec, host);
   co_return std::unique_ptr<ByteStream>(std::move(bytes));

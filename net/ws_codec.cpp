@@ -30,22 +30,6 @@ bool valid_close_code(unsigned code) {
   return code >= 1000 && code <= 1014 && code != 1004 && code != 1005 && code != 1006;
 }
 
-void unmask(std::span<char> bytes, std::array<unsigned char, 4> const& mask, std::uint64_t phase) {
-  std::uint32_t key = 0;
-  std::memcpy(&key, mask.data(), 4);
-  key = std::rotr(key, static_cast<int>(8 * (phase % 4)));
-  auto const wide = (static_cast<std::uint64_t>(key) << 32) | key;
-  std::size_t i = 0;
-  for (; i + 8 <= bytes.size(); i += 8) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + i, 8);
-    word ^= wide;
-    std::memcpy(bytes.data() + i, &word, 8);
-  }
-  for (; i < bytes.size(); ++i)
-    bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(key >> (8 * (i % 4))));
-}
-
 }  // namespace
 
 std::uint16_t WsDecoder::parse_header(std::span<char const> bytes) {
@@ -118,7 +102,11 @@ std::uint16_t WsDecoder::feed(std::span<char> bytes, Sink& to) {
         static_cast<std::size_t>(std::min<std::uint64_t>(header_.length - taken_, bytes.size()));
     auto const piece = bytes.first(n);
     bytes = bytes.subspan(n);
-    if (header_.masked) unmask(piece, header_.mask, taken_);
+    if (header_.masked) {
+      std::uint32_t key = 0;
+      std::memcpy(&key, header_.mask.data(), 4);
+      apply_mask(piece, key, taken_);
+    }
     bool go_on = true;
     if (auto const bad = take_payload(piece, to, go_on); bad != 0) return bad;
     if (!go_on) return 0;
@@ -218,6 +206,20 @@ std::uint16_t WsDecoder::control(WsOpcode opcode, std::span<char> payload, Sink&
     go_on = to.on_close(std::move(close));
   }
   return 0;
+}
+
+void apply_mask(std::span<char> bytes, std::uint32_t key, std::uint64_t phase) {
+  key = std::rotr(key, static_cast<int>(8 * (phase % 4)));
+  auto const wide = (static_cast<std::uint64_t>(key) << 32) | key;
+  std::size_t i = 0;
+  for (; i + 8 <= bytes.size(); i += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + i, 8);
+    word ^= wide;
+    std::memcpy(bytes.data() + i, &word, 8);
+  }
+  for (; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(key >> (8 * (i % 4))));
 }
 
 std::uint32_t WsMasks::next() {

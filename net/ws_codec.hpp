@@ -123,6 +123,10 @@ class WsMasks {
   std::size_t left_ = 0;
 };
 
+/// XORs the four bytes of `key`, as they stand in memory, over `bytes`; their own inverse. `phase`
+/// is the position of the first byte in its payload.
+void apply_mask(std::span<char> bytes, std::uint32_t key, std::uint64_t phase);
+
 /// The header of an unfragmented frame with `length` payload bytes; `mask` only for clients. At
 /// most 14 bytes.
 struct WsHeaderBytes {

@@ -1,6 +1,9 @@
 #include "net/ws_stream.hpp"
 
+#include <algorithm>
 #include <numeric>
+
+#include "base/scope_exit.hpp"
 
 namespace bridge::net {
 namespace {
@@ -26,7 +29,7 @@ class WsStream::Sink final : public WsDecoder::Sink {
     return !stream_.aborted_;
   }
   bool on_ping(std::string_view payload) override {
-    if (!stream_.ending_ && !stream_.send(std::span(&payload, 1), WsOpcode::pong)) stream_.abort();
+    if (!stream_.send(std::span(&payload, 1), WsOpcode::pong)) stream_.abort();
     return !stream_.aborted_;
   }
   bool on_pong(std::string_view) override {
@@ -50,7 +53,11 @@ class WsStream::Sink final : public WsDecoder::Sink {
 
 WsStream::WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits,
                    std::string early)
-    : bytes_(std::move(bytes)),
+    // Commands of many clients that are ready leave for the runtime in one write.
+    : Flushable(loop, role == WsRole::server),
+      loop_(loop),
+      bytes_(std::move(bytes)),
+      at_once_(bytes_->sends_at_once()),
       role_(role),
       limits_(limits),
       decoder_(role, limits.message_max, limits.check_utf8),
@@ -62,8 +69,18 @@ WsStream::WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, W
 WsStream::~WsStream() = default;
 
 awaitable<Error> WsStream::run(WsReceiver& to) {
-  co_await (read_loop(to) && write_loop(to));
-  bytes_->close();
+  to_ = &to;
+  auto const over = scope_exit([this] {
+    to_ = nullptr;
+    bytes_->close();
+  });
+  if (at_once_) {
+    wake_writer();
+    co_await read_loop(to);
+    while (!aborted_ && !out_.empty()) co_await more_.wait();
+  } else {
+    co_await (read_loop(to) && write_loop(to));
+  }
   co_return end_;
 }
 
@@ -101,6 +118,7 @@ Result<void> WsStream::feed(std::span<char> bytes, WsReceiver& to) {
   last_received_ = Clock::now();
   received_bytes_ += bytes.size();
   Sink sink(*this, to);
+  Loop::Batch const batch(loop_);
   auto const bad = decoder_.feed(bytes, sink);
   if (aborted_) return Error(Errc::cancelled, "websocket ended");
   if (bad != 0) {
@@ -113,7 +131,7 @@ Result<void> WsStream::feed(std::span<char> bytes, WsReceiver& to) {
 }
 
 bool WsStream::send(std::span<std::string_view const> pieces, WsOpcode kind) {
-  if (ending_) return true;  // the receiver is leaving: nothing is owed to it
+  if (closing()) return true;  // the receiver is leaving: nothing is owed to it
   auto const length =
       std::accumulate(pieces.begin(), pieces.end(), std::size_t{0},
                       [](std::size_t sum, std::string_view piece) { return sum + piece.size(); });
@@ -123,7 +141,7 @@ bool WsStream::send(std::span<std::string_view const> pieces, WsOpcode kind) {
 }
 
 bool WsStream::begin_message(std::uint64_t length) {
-  if (ending_) return true;
+  if (closing()) return true;
   if (queued() > limits_.queue_max) return false;
   out_.append(ws_header(WsOpcode::text, length, nullptr).view());
   open_ = length;
@@ -131,18 +149,29 @@ bool WsStream::begin_message(std::uint64_t length) {
 }
 
 void WsStream::put_piece(std::string_view piece) {
-  if (ending_) return;
+  if (ending_ || open_ == 0) return;
   out_.append(piece);
-  open_ -= piece.size();
-  if (open_ == 0) {
-    out_.append(behind_);
-    behind_.clear();
-  }
-  more_.notify();
+  passed(piece.size());
+  wake_writer();
+}
+
+void WsStream::pad() {
+  pad_ = open_;
+  wake_writer();
+}
+
+// So much less of the message in pieces is to come.
+void WsStream::passed(std::size_t bytes) {
+  open_ -= bytes;
+  if (open_ > 0) return;
+  pieces_ended_ = Clock::now();
+  out_.append(behind_);
+  behind_.clear();
+  if (ends_behind_) end();
 }
 
 void WsStream::ping() {
-  if (!ending_) put_frame(WsOpcode::ping, {}, 0);
+  if (!closing()) put_frame(WsOpcode::ping, {}, 0);
 }
 
 void WsStream::put_frame(WsOpcode kind, std::span<std::string_view const> pieces,
@@ -152,25 +181,30 @@ void WsStream::put_frame(WsOpcode kind, std::span<std::string_view const> pieces
     for (auto const piece : pieces) behind_ += piece;
     return;
   }
-  if (role_ == WsRole::client) {
-    auto const mask = masks_.next();
-    out_.append(ws_header(kind, length, &mask).view());
+  bool const masked = role_ == WsRole::client;
+  std::uint32_t const mask = masked ? masks_.next() : 0;
+  auto const header = ws_header(kind, length, masked ? &mask : nullptr);
+  if (auto const room = out_.claim(header.size + length); !room.empty()) {
+    auto* at = std::copy_n(header.bytes.data(), header.size, room.data());
+    for (auto const piece : pieces) at = std::copy_n(piece.data(), piece.size(), at);
+    if (masked) apply_mask(room.subspan(header.size), mask, 0);
+  } else if (masked) {
+    out_.append(header.view());
     unsigned phase = 0;
     for (auto const piece : pieces) phase = out_.append_masked(piece, mask, phase);
   } else {
-    out_.append(ws_header(kind, length, nullptr).view());
+    out_.append(header.view());
     for (auto const piece : pieces) out_.append(piece);
   }
-  more_.notify();
+  wake_writer();
 }
 
 void WsStream::put_close(std::uint16_t code, std::string_view reason) {
-  if (ending_) return;
-  if (open_ > 0) return end();
+  if (closing()) return;
   char const bytes[2] = {static_cast<char>(code >> 8), static_cast<char>(code)};
   std::string_view const pieces[2] = {{bytes, 2}, cut_close_reason(reason)};
   put_frame(WsOpcode::close, pieces, 2 + pieces[1].size());
-  end();
+  finish();
 }
 
 void WsStream::close(std::uint16_t code, std::string_view reason) {
@@ -178,7 +212,11 @@ void WsStream::close(std::uint16_t code, std::string_view reason) {
 }
 
 void WsStream::finish() {
-  end();
+  if (open_ > 0) {
+    ends_behind_ = true;
+  } else {
+    end();
+  }
 }
 
 void WsStream::abort() noexcept {
@@ -189,8 +227,59 @@ void WsStream::abort() noexcept {
 
 void WsStream::end() noexcept {
   ending_ = true;
-  more_.notify();
+  wake_writer();
   ending_signal_.notify();
+}
+
+void WsStream::wake_writer() {
+  if (!at_once_) {
+    more_.notify();
+  } else if (to_ != nullptr && !blocked_) {
+    flush_soon();
+  }
+}
+
+void WsStream::flush() {
+  std::array<asio::const_buffer, kPiecesPerSend> pieces;
+  while (!aborted_) {
+    if (out_.empty() && pad_ > 0) {
+      static std::string const kSpaces(64 * 1024, ' ');
+      auto const more = std::min<std::uint64_t>(pad_, kSpaces.size());
+      out_.append(std::string_view(kSpaces).substr(0, more));
+      pad_ -= more;
+      passed(more);
+    }
+    if (out_.empty()) break;
+    auto const count = out_.peek(pieces);
+    auto const sent = bytes_->try_send(std::span(pieces).first(count));
+    if (!sent) {
+      if (!end_.code) end_ = sent.error();
+      return abort();
+    }
+    if (*sent == 0) {
+      blocked_ = true;
+      return bytes_->when_writable([this] {
+        blocked_ = false;
+        flush();
+      });
+    }
+    sent_bytes_ += *sent;
+    out_.consume(*sent);
+    if (out_.empty() && to_ != nullptr) to_->on_drained();
+  }
+  if (aborted_) out_.clear();
+  if (ending_ && !aborted_ && linger_ == nullptr) linger();
+  if (!reading_) more_.notify();
+}
+
+// The peer has some time to take our end.
+void WsStream::linger() {
+  bytes_->shutdown_send();
+  if (!reading_) return;
+  linger_ = std::make_shared<asio::steady_timer>(loop_.executor(), kLinger);
+  linger_->async_wait([this, alive = std::weak_ptr(linger_)](error_code gone) {
+    if (!gone && alive.lock()) bytes_->close();
+  });
 }
 
 awaitable<void> WsStream::write_loop(WsReceiver& to) {

@@ -45,7 +45,7 @@ class WsReceiver {
 ///
 /// One coroutine awaits run(); send() and close() may be called from anywhere on the Loop. What is
 /// sent while other work is ready leaves in one write.
-class WsStream {
+class WsStream final : private Flushable {
  public:
   /// `early` is what arrived behind the handshake.
   WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits,
@@ -63,14 +63,21 @@ class WsStream {
   /// limit; nothing is queued then.
   [[nodiscard]] bool send(std::span<std::string_view const> pieces, WsOpcode kind = WsOpcode::text);
   [[nodiscard]] bool send(std::string_view text) { return send(std::span(&text, 1)); }
-  /// Begins a text message of which `length` bytes will come by put_piece(), no more and no less;
-  /// false as for send(). What else is sent meanwhile follows it. Of servers only.
+  /// Begins a text message of which `length` bytes will come by put_piece() and pad(), no more and
+  /// no less; false as for send(). What else is sent meanwhile, pings too, follows it. Of servers
+  /// only.
   [[nodiscard]] bool begin_message(std::uint64_t length);
   void put_piece(std::string_view piece);
+  /// Spaces, to the end of that message. They are made as they are sent and count for no limit.
+  void pad();
+  /// When the last message in pieces was not complete yet: a peer cannot answer what is behind it.
+  [[nodiscard]] Clock::time_point last_in_pieces() const {
+    return open_ > 0 ? Clock::now() : pieces_ended_;
+  }
   void ping();
 
-  /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards; a
-  /// message that is not complete leaves no room for a close frame.
+  /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards but
+  /// the rest of a message in pieces, which the close frame waits for.
   /// `reason` is cut to the 123 bytes the protocol allows.
   void close(std::uint16_t code, std::string_view reason);
   /// FIN without a close frame, as Chrome does; what is queued goes out first.
@@ -79,7 +86,7 @@ class WsStream {
   void abort() noexcept;
 
   [[nodiscard]] std::size_t queued() const { return out_.bytes() + behind_.size(); }
-  [[nodiscard]] bool closing() const { return ending_; }
+  [[nodiscard]] bool closing() const { return ending_ || ends_behind_; }
   /// What the peer's close frame said; code 0 when there was none.
   [[nodiscard]] WsClose const& peer_close() const { return peer_close_; }
   [[nodiscard]] std::string peer() const { return bytes_->peer(); }
@@ -93,21 +100,31 @@ class WsStream {
   awaitable<void> read_loop(WsReceiver& to);
   awaitable<void> write_loop(WsReceiver& to);
   awaitable<void> wait_for_reader();
+  void flush() override;
+  void wake_writer();
+  void passed(std::size_t bytes);
+  void linger();
   Result<void> feed(std::span<char> bytes, WsReceiver& to);
   void put_frame(WsOpcode kind, std::span<std::string_view const> pieces, std::size_t length);
   void put_close(std::uint16_t code, std::string_view reason);
   void end() noexcept;
 
+  Loop& loop_;
   std::unique_ptr<ByteStream> bytes_;
+  bool at_once_;              // it is written to without a coroutine
+  WsReceiver* to_ = nullptr;  // while run() does
   WsRole role_;
   WsLimits limits_;
   WsDecoder decoder_;
   WsMasks masks_;
   std::string early_;
   BlockQueue out_;
-  std::uint64_t open_ = 0;  // bytes to come of the message that is put in pieces
-  std::string behind_;      // frames that wait for its end
-  Signal more_;           // for the writer: there is something to do
+  std::uint64_t open_ = 0;    // bytes to come of the message that is put in pieces
+  std::uint64_t pad_ = 0;     // of these, those that are spaces
+  std::string behind_;        // frames that wait for its end
+  bool ends_behind_ = false;  // and then there are no more
+  Clock::time_point pieces_ended_{};
+  Signal more_;           // for the writer: there is something to do; for run(): it is done
   Signal ending_signal_;  // for a paused reader: do not wait any longer
   WsClose peer_close_;
   Clock::time_point last_received_ = Clock::now();
@@ -117,6 +134,8 @@ class WsStream {
   bool ending_ = false;  // nothing may be queued any more; what is queued still goes out
   bool aborted_ = false;
   bool reading_ = false;
+  bool blocked_ = false;  // the socket takes no more, and will say when it does
+  std::shared_ptr<asio::steady_timer> linger_;
 };
 
 }  // namespace bridge::net

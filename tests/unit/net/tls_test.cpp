@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "net/http_client.hpp"
 #include "net/tasks.hpp"
@@ -146,12 +147,16 @@ class TlsEcho {
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   std::string const& server_name() const { return server_name_; }
   std::string const& connect_line() const { return connect_line_; }
+  int resumed() const { return resumed_; }
   void stop() { tasks_.stop(); }
 
  private:
   awaitable<void> echo() {
+    for (bool more = true; more;) more = co_await echo_one();
+  }
+  awaitable<bool> echo_one() {
     auto [ec, socket] = co_await acceptor_.async_accept(no_throw);
-    if (ec) co_return;
+    if (ec) co_return false;
     std::array<char, 8192> chunk{};
     if (options_.proxy_first) {
       auto const [failed, n] = co_await socket.async_read_some(asio::buffer(chunk), no_throw);
@@ -161,18 +166,20 @@ class TlsEcho {
     }
     ssl::stream<Tcp::socket> stream(std::move(socket), context_);
     auto const [shaken] = co_await stream.async_handshake(ssl::stream_base::server, no_throw);
-    if (shaken) co_return;
+    if (shaken) co_return true;
+    resumed_ += SSL_session_reused(stream.native_handle());
     auto const* name = SSL_get_servername(stream.native_handle(), TLSEXT_NAMETYPE_host_name);
     server_name_ = name == nullptr ? "" : name;
     for (;;) {
       auto const [read, n] = co_await stream.async_read_some(asio::buffer(chunk), no_throw);
-      if (read) co_return;
+      if (read) co_return true;
       auto const [wrote, m] =
           co_await asio::async_write(stream, asio::buffer(chunk.data(), n), no_throw);
-      if (wrote) co_return;
+      if (wrote) co_return true;
     }
   }
 
+  int resumed_ = 0;
   ServerOptions options_;
   ssl::context context_;
   Tcp::acceptor acceptor_;
@@ -275,6 +282,35 @@ TEST_CASE("tls: a server that stops at TLS 1.1 is refused, 1.2 is taken") {
     CHECK(got.error().text().find("TLS handshake with bridge.example: ") == 0);
   }
   CHECK(try_connect(server, {"bridge.example"}, {TLS1_2_VERSION}).has_value());
+}
+
+TEST_CASE("tls: the next connection to a host takes up the session of the last one") {
+  Loop loop;
+  CaFile const ca;
+  TlsOptions tls;
+  tls.ca_file = ca.path();
+  auto const context = TlsContext::make(tls).value();
+  auto const identity = issued({"x", "DNS:bridge.example,DNS:other.example"});
+  TlsEcho server(loop, identity);
+  std::vector<int> resumed;
+  auto body = [&]() -> awaitable<void> {
+    for (std::string const host : {"bridge.example", "bridge.example", "other.example"}) {
+      Tcp::socket tcp(loop.io());
+      Tcp::endpoint const end(asio::ip::address_v4::loopback(), server.port());
+      co_await tcp.async_connect(end, asio::use_awaitable);
+      auto stream = co_await context->connect(std::move(tcp), host);
+      REQUIRE(stream.has_value());
+      asio::const_buffer const ping = asio::buffer("x", 1);
+      (void)co_await (*stream)->send(std::span(&ping, 1));
+      auto const pong = co_await (*stream)->receive();
+      CHECK(pong.has_value());
+      resumed.push_back(server.resumed());
+      (*stream)->close();
+    }
+    server.stop();
+  };
+  test::run(loop, body());
+  CHECK(resumed == std::vector<int>{0, 1, 1});
 }
 
 TEST_CASE("tls: insecure is for loopback hosts only") {

@@ -339,14 +339,14 @@ TEST_CASE("ws_codec: a large message of one frame can be taken in pieces, howeve
   auto const small = test::text_frame("small", false);
   auto const large = test::text_frame(text(65'537), false);
   auto const bytes = small + large + small + large + small;
-  Events const expected{"text small", "text " + text(65'537), "text small",
-                        "text " + text(65'537), "text small"};
+  Events const expected{"text small", "text " + text(65'537), "text small", "text " + text(65'537),
+                        "text small"};
   std::vector<std::vector<std::size_t>> splits;
   for (std::size_t cut = 1; cut < 400; ++cut) splits.push_back({cut, 60'000});
   for (std::size_t cut = small.size(); cut < small.size() + 160; ++cut)
     splits.push_back({cut, cut + 1, cut + 100, cut + 128, cut + 129, cut + 60'000});
-  for (std::size_t cut = small.size() + large.size() - 3;
-       cut < small.size() + large.size() + 12; ++cut)
+  for (std::size_t cut = small.size() + large.size() - 3; cut < small.size() + large.size() + 12;
+       ++cut)
     splits.push_back({small.size() + 200, cut});
   for (auto const& cuts : splits) {
     CAPTURE(cuts.front());

@@ -557,17 +557,50 @@ TEST_CASE("ws_stream: a message in pieces goes out as it comes, and others follo
         Messages{"text before", "text abcdef", "text behind", "ping ", "text last", "close 1000"});
 }
 
-TEST_CASE("ws_stream: closed in the middle of a message, there is no room for a close frame") {
+TEST_CASE("ws_stream: closed in the middle of a message, the rest comes before the close frame") {
   Bench bench;
   std::string got;
   bench.run([&]() -> awaitable<void> {
-    CHECK(bench.side.stream.begin_message(6));
-    bench.side.stream.put_piece("abc");
-    bench.side.stream.close(1000, "");
-    bench.side.stream.put_piece("def");
+    auto& stream = bench.side.stream;
+    CHECK(stream.begin_message(6));
+    stream.put_piece("abc");
+    CHECK(stream.send("behind"));
+    stream.close(1001, "bye");
+    CHECK(stream.closing());
+    CHECK(stream.send("too late"));
+    stream.put_piece("def");
     got = co_await bench.peer.read_to_end();
+    bench.peer.close();
   });
-  CHECK(got == "\x81\x06" "abc");
+  CHECK(client_reads(got) == Messages{"text abcdef", "text behind", "close 1001 bye"});
+}
+
+TEST_CASE(
+    "ws_stream: a message that is ended by spaces is as long as was said, and needs no room") {
+  constexpr std::size_t kLength = 30'000'000;
+  WsLimits limits;
+  limits.queue_max = 1'000'000;
+  Bench bench(WsRole::server, limits);
+  std::string got;
+  bench.run([&]() -> awaitable<void> {
+    auto& stream = bench.side.stream;
+    CHECK(stream.begin_message(kLength));
+    CHECK(stream.last_in_pieces() + 1s > Clock::now());
+    stream.put_piece("abc");
+    stream.pad();
+    CHECK(stream.queued() < 1000);
+    CHECK(stream.send("behind"));
+    stream.close(1000, "");
+    got = co_await bench.peer.read_to_end();
+    bench.peer.close();
+  });
+  CHECK(bench.side.stream.last_in_pieces() + 60s > Clock::now());
+  auto const events = client_reads(got);
+  REQUIRE(events.size() == 3);
+  CHECK(events[0].size() == 5 + kLength);
+  CHECK(events[0].substr(0, 10) == "text abc  ");
+  CHECK(events[0].find_first_not_of(' ', 8) == std::string::npos);
+  CHECK(events[1] == "text behind");
 }
 
 TEST_CASE("ws_stream: a peer that never answers our close is left after a while") {
