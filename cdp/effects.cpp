@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "cdp/method_index.hpp"
+
 namespace bridge::cdp {
 namespace {
 
@@ -158,13 +160,12 @@ constexpr std::array kRows{
 static_assert(std::is_sorted(kRows.begin(), kRows.end(),
                              [](Row const& a, Row const& b) { return a.method < b.method; }));
 
+constexpr MethodIndex kIndex(kRows);
+
 }  // namespace
 
 Trait trait_of(std::string_view method) {
-  auto const at =
-      std::lower_bound(kRows.begin(), kRows.end(), method,
-                       [](Row const& row, std::string_view name) { return row.method < name; });
-  if (at != kRows.end() && at->method == method) return at->trait;
+  if (auto const* row = kIndex.find(method)) return row->trait;
   if (method.ends_with(".enable")) return {Effect::session, Keep::last, {}, {}};
   if (method.ends_with(".disable")) return {Effect::session, Keep::undo_all, {}, {}};
   return {};

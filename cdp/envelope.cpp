@@ -55,38 +55,10 @@ class CommandReader {
 
   void take(JsonMember const& member) {
     if (bad_) return;  // the first mistake counts; the rest is only checked for syntax
-    std::string decoded;
-    auto key = member.key;
-    if (key.find('\\') != std::string_view::npos) {
-      decoded = decode_escapes(key);
-      key = decoded;
-    }
-    bool const is_string = member.value.front() == '"';
-    ByteRange const at{member.value_begin, member.value_end};
-    if (key == "id") {
-      if (repeated(seen_id_, member)) return;
-      auto const id = read_id(member.value);
-      if (!id) return fail("Message must have integer 'id' property");
-      id_ = out_.id = *id;
-      out_.id_at = at;
-    } else if (key == "method") {
-      if (repeated(seen_method_, member)) return;
-      if (!is_string) return fail("Message must have string 'method' property");
-      out_.method = string_value(member.value, out_.decoded_method);
-    } else if (key == "params") {
-      if (repeated(seen_params_, member)) return;
-      char const c = member.value.front();
-      if (c != '{' && c != '[' && c != 'n')
-        return fail("Message may have object 'params' property");
-      out_.params = member.value;
-    } else if (key == "sessionId") {
-      if (repeated(seen_session_, member)) return;
-      if (!is_string) return fail("Message may have string 'sessionId' property");
-      out_.session = string_value(member.value, out_.decoded_session);
-      out_.session_at = at;
-    } else {
-      fail("Message has property other than 'id', 'method', 'sessionId', 'params'");
-    }
+    if (take_known(member, member.key)) return;
+    bool const plain = member.key.find('\\') == std::string_view::npos;
+    if (!plain && take_known(member, decode_escapes(member.key))) return;
+    fail("Message has property other than 'id', 'method', 'sessionId', 'params'");
   }
 
   std::optional<BadCommand> finish() {
@@ -97,8 +69,40 @@ class CommandReader {
   }
 
  private:
-  void fail(std::string_view message) {
+  /// False: we do not know the key.
+  bool take_known(JsonMember const& member, std::string_view key) {
+    bool const is_string = member.value.front() == '"';
+    ByteRange const at{member.value_begin, member.value_end};
+    if (key == "id") {
+      if (repeated(seen_id_, member)) return true;
+      auto const id = read_id(member.value);
+      if (!id) return fail("Message must have integer 'id' property");
+      id_ = out_.id = *id;
+      out_.id_at = at;
+    } else if (key == "method") {
+      if (repeated(seen_method_, member)) return true;
+      if (!is_string) return fail("Message must have string 'method' property");
+      out_.method = string_value(member.value, out_.decoded_method);
+    } else if (key == "params") {
+      if (repeated(seen_params_, member)) return true;
+      char const c = member.value.front();
+      if (c != '{' && c != '[' && c != 'n')
+        return fail("Message may have object 'params' property");
+      out_.params = member.value;
+    } else if (key == "sessionId") {
+      if (repeated(seen_session_, member)) return true;
+      if (!is_string) return fail("Message may have string 'sessionId' property");
+      out_.session = string_value(member.value, out_.decoded_session);
+      out_.session_at = at;
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  bool fail(std::string_view message) {
     bad_ = BadCommand{kInvalidRequest, std::string(message), std::nullopt};
+    return true;
   }
   bool repeated(bool& seen, JsonMember const& member) {
     if (seen)

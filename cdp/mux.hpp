@@ -31,10 +31,12 @@ class MuxOut {
   virtual ~MuxOut() = default;
   virtual void to_upstream(Spliced const& message) = 0;
   virtual void to_client(ClientId who, Spliced const& message) = 0;
-  /// A message of `length` bytes begins, which come by continue_message(), no more and no less.
+  /// A message of `length` bytes begins, which come by continue_message() and pad_message().
   /// False: the client has no room for it, and nothing comes.
   virtual bool begin_message(ClientId /*who*/, std::uint64_t /*length*/) { return false; }
   virtual void continue_message(ClientId /*who*/, std::string_view /*bytes*/) {}
+  /// What is left of it is spaces.
+  virtual void pad_message(ClientId /*who*/) {}
   /// The message that was begun cannot be ended: the client's connection is of no use any more.
   virtual void break_off(ClientId /*who*/) {}
   /// The client asked to close the browser: it leaves, with close code 1000, after what was sent to
@@ -177,8 +179,8 @@ class Mux {
   struct Client {
     Session* root = nullptr;  // none: the attach is on its way, or the target is gone
     bool page = false;
-    std::string target;            ///< of a page client
-    std::deque<std::string> held;  ///< commands that wait for a connection
+    std::string target;             ///< of a page client
+    std::vector<std::string> held;  ///< commands that wait for a connection
   };
   /// A command whose answer we look at, or that may be sent again.
   struct Kept {
@@ -193,12 +195,12 @@ class Mux {
   };
   /// A reply on its way in pieces.
   struct Pieces {
-    std::int32_t id = 0;    // upstream
-    ClientId to{};          // ourselves: nobody
-    std::size_t skip = 0;   // of its first piece, sent anew already
+    std::int32_t id = 0;     // upstream
+    ClientId to{};           // ourselves: nobody
+    std::size_t skip = 0;    // of its first piece, sent anew already
     std::uint64_t left = 0;  // bytes that are owed to the client
-    std::string tail;       // how Chrome will end it
-    std::string member;     // its session, as the client knows it; empty: of a root
+    std::string tail;        // how Chrome will end it
+    std::string member;      // its session, as the client knows it; empty: of a root
     std::string held_back;
     JsonEnding ending;
   };

@@ -52,8 +52,7 @@ bool Mux::begin_pieces(std::uint64_t length, std::string_view head) {
   pieces.tail = session->member + "}";
   if (session->parent != nullptr) pieces.member = client_member(*session);
   auto const begin = "{\"id\":" + std::string(IdText(pending->client_id).view());
-  pieces.left =
-      length - reply->end + begin.size() - pieces.tail.size() + pieces.member.size() + 1;
+  pieces.left = length - reply->end + begin.size() - pieces.tail.size() + pieces.member.size() + 1;
   pieces.held_back.reserve(2 * kHeldBack);
   if (!out_.begin_message(pieces.to, pieces.left)) pieces.to = kOurselves;
   pieces_.emplace(std::move(pieces));
@@ -109,9 +108,7 @@ void Mux::break_off_pieces() {
     auto const ending = pieces.ending.end_with("\"error\":" + std::string(error) + pieces.member);
     if (ending && ending->size() <= pieces.left) {
       put_piece(*ending);
-      std::string const spaces(64 * 1024, ' ');
-      while (pieces.left > 0)
-        put_piece(std::string_view(spaces).substr(0, std::min<std::size_t>(pieces.left, spaces.size())));
+      out_.pad_message(pieces.to);
     } else {
       out_.break_off(pieces.to);
     }

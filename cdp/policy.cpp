@@ -7,6 +7,7 @@
 
 #include "cdp/envelope.hpp"
 #include "cdp/json_scan.hpp"
+#include "cdp/method_index.hpp"
 
 namespace bridge::cdp {
 namespace {
@@ -43,6 +44,8 @@ constexpr std::array kRows{
 
 static_assert(std::is_sorted(kRows.begin(), kRows.end(),
                              [](Row const& a, Row const& b) { return a.method < b.method; }));
+
+constexpr MethodIndex kIndex(kRows);
 
 constexpr int kMaxNesting = 8;
 
@@ -83,10 +86,8 @@ Rule nested(std::string_view params, int depth) {
 }  // namespace
 
 Rule rule_for(std::string_view method) {
-  auto const at =
-      std::lower_bound(kRows.begin(), kRows.end(), method,
-                       [](Row const& row, std::string_view name) { return row.method < name; });
-  return at != kRows.end() && at->method == method ? at->rule : Rule::forward;
+  auto const* row = kIndex.find(method);
+  return row != nullptr ? row->rule : Rule::forward;
 }
 
 bool ends_browser(std::string_view url) {

@@ -35,6 +35,11 @@ class MuxRecord final : public cdp::MuxOut {
     put(fmt::format("c{} {}", number(who), open.text));
     open_.erase(who);
   }
+  void pad_message(ClientId who) override {
+    auto const open = open_.find(who);
+    if (open == open_.end()) return;  // it is complete
+    continue_message(who, std::string(open->second.length - open->second.text.size(), ' '));
+  }
   void break_off(ClientId who) override {
     put(fmt::format("c{} broken off", number(who)));
     open_.erase(who);

@@ -38,7 +38,8 @@ void check_every_cut(std::string_view text) {
 TEST_CASE("json ending: cut at any byte, it can be ended") {
   check_every_cut(R"({"id":12,"result":{"data":"a\"b\\c\u00e9\n","n":[0,-1,2.5e+3,1E-2,[],{}],)"
                   R"("b":[true,false,null] , "e" : {} ,"k\"\u0041":"" }})");
-  check_every_cut("{\"id\":1,\"result\":{\"t\":\"\xC3\xA9\xE2\x82\xAC\xE0\xA4\xA8\xF0\x9F\x98\x80\"}}");
+  check_every_cut(
+      "{\"id\":1,\"result\":{\"t\":\"\xC3\xA9\xE2\x82\xAC\xE0\xA4\xA8\xF0\x9F\x98\x80\"}}");
   check_every_cut("{\"\":\"\",\n\t\"a\" :\r0}");
 }
 

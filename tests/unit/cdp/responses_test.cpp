@@ -21,9 +21,9 @@ FrameTree showing(std::string const& loader) {
 /// Network's events of one client, by their request.
 struct Heard {
   void asked(std::string const& request, std::string const& loader, std::string const& more = "") {
-    responses.on_event("Network.requestWillBeSent", R"({"requestId":")" + request +
-                                                        R"(","loaderId":")" + loader + "\"" + more +
-                                                        "}");
+    responses.on_event(
+        "Network.requestWillBeSent",
+        R"({"requestId":")" + request + R"(","loaderId":")" + loader + "\"" + more + "}");
   }
   void answered(std::string const& request, bool extra, std::string const& status = "200") {
     responses.on_event("Network.responseReceived",
