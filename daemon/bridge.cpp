@@ -47,6 +47,8 @@ class Bridge::Upstream final : public net::WsReceiver {
     bridge_.mux_->take_piece(piece, last);
   }
   void on_drained() override { bridge_.room_.notify_all(); }
+  [[nodiscard]] bool paused() const override { return bridge_.passing_to_.has_value(); }
+  awaitable<void> resumed() override { return bridge_.passing_room(); }
 
  private:
   Bridge& bridge_;
@@ -68,6 +70,7 @@ Bridge::Bridge(net::Loop& loop, net::Reach reach, api::Platform* platform, confi
       hold_watch_(timing.hold),
       changed_(loop.executor()),
       room_(loop.executor()),
+      drained_(loop.executor()),
       tasks_(loop.executor()) {
   if (config_.runtime && platform != nullptr)
     keeper_.emplace(*platform, *config_.runtime, config_.name);
@@ -312,16 +315,24 @@ awaitable<void> Bridge::watch_clients() {
       if (client == nullptr) continue;
       auto const line = fmt::format("{} holds up {}", client->name(), late.what);
       holding_.push_back(line);
-      bool const silent = client->ws().last_received() < late.asked;
       if (late.first_time) log_.warn("{}", line);
-      if (!silent) continue;
+      if (!is_silent(who, late.asked)) continue;
       if (late.hold.request.empty()) {
         let_go_of(who, line);
       } else {
-        mux_->ask_whether_paused(late.hold, [this, who, line] { let_go_of(who, line); });
+        mux_->ask_whether_paused(late.hold, [this, who, line, asked = late.asked] {
+          if (is_silent(who, asked)) let_go_of(who, line);
+        });
       }
     }
   }
+}
+
+// A ping waits behind a message in pieces, and its answer takes a moment.
+bool Bridge::is_silent(ClientId who, Clock::time_point since) const {
+  auto* client = find_client(who);
+  if (client == nullptr || client->ws().last_received() >= since) return false;
+  return Clock::now() - client->ws().last_in_pieces() > timing_.farewell;
 }
 
 void Bridge::let_go_of(ClientId who, std::string const& line) {
@@ -406,7 +417,10 @@ awaitable<std::string> Bridge::shut_down(Duration drain) {
   co_await drain_commands();
   co_await let_go(stopping());
   co_await begin_ending();  // no other end meets ours
-  auto const ended = scope_exit([this] { ending_run_ = false; });
+  auto const ended = scope_exit([this] {
+    ending_run_ = false;
+    changed_.notify_all();
+  });
   std::string said = "nothing to stop";
   if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
     if (!keeper_->started_here() && !keeper_->start_unsure()) {

@@ -176,17 +176,20 @@ class Bridge final : private cdp::MuxOut {
                                                    std::optional<std::chrono::seconds> limit);
 
   // For Client.
+  void client_drained();
   void from_client(ClientId who, std::string_view frame);
   [[nodiscard]] bool upstream_full() const;
   awaitable<void> upstream_room();
 
  private:
   class Upstream;
+  class Seat;
 
   void to_upstream(cdp::Spliced const& message) override;
   void to_client(ClientId who, cdp::Spliced const& message) override;
   bool begin_message(ClientId who, std::uint64_t length) override;
   void continue_message(ClientId who, std::string_view bytes) override;
+  void pad_message(ClientId who) override;
   void break_off(ClientId who) override;
   void client_leaves(ClientId who) override;
   void target_gone(ClientId who) override;
@@ -236,6 +239,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> end_run(Lifetime::End end);
   awaitable<std::optional<Failure>> try_end_run(Failure why);
   [[nodiscard]] Failure failure_of(Lifetime::Cause cause) const;
+  [[nodiscard]] bool is_silent(ClientId who, Clock::time_point since) const;
   void let_go_of(ClientId who, std::string const& line);
   awaitable<void> send_clients_away(std::uint16_t code, std::string reason);
   awaitable<void> let_go(Failure why);
@@ -265,8 +269,9 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<>> join(net::HttpExchange& exchange, ClientId who, std::string const& target);
   awaitable<FailureOr<>> admit(net::HttpExchange& exchange);
   awaitable<void> refuse(net::HttpExchange& exchange, Failure why);
-  awaitable<void> run_client(net::HttpExchange& exchange, ClientId who, std::string kind);
+  awaitable<void> run_client(std::unique_ptr<Seat> seat);
   void evict(Client& client);
+  awaitable<void> passing_room();
   awaitable<void> evict_later(ClientId who);
   [[nodiscard]] Client* find_client(ClientId who) const;
 
@@ -331,6 +336,9 @@ class Bridge final : private cdp::MuxOut {
 
   net::Broadcast changed_;
   net::Broadcast room_;
+  std::optional<ClientId> passing_to_;  // a reply in pieces comes faster than it reads
+  Duration passing_patience_{};         // left for this reply
+  net::Broadcast drained_;              // of that client
   net::Tasks tasks_;
 };
 

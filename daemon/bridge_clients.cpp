@@ -15,13 +15,53 @@ namespace bridge {
 namespace {
 
 constexpr auto kSchemaLimit = 3s;
-constexpr auto kClientLeft = "CLIENT_LEFT";  // nobody is told: nobody is there
+constexpr std::size_t kPassingQueue = 1 << 20;  // of a client that gets a reply in pieces
+constexpr Duration kPassingPatience = 100ms;    // for it, per reply
+constexpr auto kClientLeft = "CLIENT_LEFT";     // nobody is told: nobody is there
 
 Failure client_left() {
   return Failure(kClientLeft, "the client gave up");
 }
 
 }  // namespace
+
+/// A client's place, from its knock to its end.
+class Bridge::Seat {
+ public:
+  explicit Seat(Bridge& bridge) : bridge_(bridge), place_(++bridge.last_place_) {
+    ++bridge_.attaches_;
+    bridge_.line_.push_back(place_);
+    bridge_.note_use();
+  }
+  ~Seat() {
+    if (who_ != ClientId{}) {
+      bridge_.clients_.erase(who_);
+      bridge_.mux_->leave(who_);
+      --bridge_.joined_;
+    }
+    std::erase(bridge_.line_, place_);
+    --bridge_.attaches_;
+    bridge_.note_use();
+    bridge_.changed_.notify_all();
+  }
+  Seat(Seat const&) = delete;
+  Seat& operator=(Seat const&) = delete;
+
+  /// In the line of those who wait for a turn.
+  [[nodiscard]] std::uint64_t place() const { return place_; }
+  /// Becomes a client of the mux.
+  ClientId take() {
+    who_ = ClientId{++bridge_.last_client_};
+    ++bridge_.joined_;
+    return who_;
+  }
+  [[nodiscard]] ClientId who() const { return who_; }
+
+ private:
+  Bridge& bridge_;
+  std::uint64_t place_;
+  ClientId who_{};
+};
 
 // ---- admission --------------------------------------------------------------------------------
 
@@ -82,8 +122,9 @@ awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::u
     if (first.index() == 2)
       co_return Failure(
           "EXCLUSIVE",
-          fmt::format("another client has the bridge to itself and did not leave within {}; {} wait",
-                      config::print_duration(config_.attach_timeout), line_.size() - 1));
+          fmt::format(
+              "another client has the bridge to itself and did not leave within {}; {} wait",
+              config::print_duration(config_.attach_timeout), line_.size() - 1));
   }
   co_return draining_ ? FailureOr<>(stopping()) : FailureOr<>{};
 }
@@ -122,33 +163,15 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
     co_await exchange.reply(std::move(*refused));
     co_return;
   }
-  ++attaches_;
-  note_use();
-  auto const gone = scope_exit([this] {
-    --attaches_;
-    note_use();
-  });
-  auto const place = ++last_place_;
-  line_.push_back(place);
-  auto const leave_line = scope_exit([this, place] {
-    std::erase(line_, place);
-    changed_.notify_all();
-  });
-  auto admitted = co_await wait_for_turn(exchange, place);
+  auto seat = std::make_unique<Seat>(*this);
+  auto admitted = co_await wait_for_turn(exchange, seat->place());
   if (admitted) admitted = co_await admit(exchange);
   if (!admitted) co_return co_await refuse(exchange, admitted.error());
   if (!known()) {
     co_await exchange.reply(no_such_target(target));
     co_return;
   }
-  ClientId const who{++last_client_};
-  ++joined_;
-  auto const leave = scope_exit([this, who] {
-    clients_.erase(who);
-    mux_->leave(who);
-    --joined_;
-    changed_.notify_all();
-  });
+  auto const who = seat->take();
   auto const joined = co_await join(exchange, who, target);
   if (!joined) {
     bool const page_gone = !target.empty() && state_ == BridgeState::live;
@@ -156,7 +179,18 @@ awaitable<void> Bridge::serve_socket(net::HttpExchange& exchange, std::string ta
     co_await exchange.reply(no_such_target(target));
     co_return;
   }
-  co_await run_client(exchange, who, target.empty() ? "browser" : "page");
+  net::WsLimits limits;
+  limits.message_max = config_.limits.client_message;
+  limits.queue_max = config_.limits.client_queue;
+  auto accepted = co_await exchange.accept_websocket(limits);
+  if (!accepted) co_return;
+  auto const agent = exchange.request().header("User-Agent");
+  auto client = std::make_unique<Client>(*this, who, agent, std::move(*accepted));
+  log_.debug("{} joined as a {} client from {}", client->name(),
+             target.empty() ? "browser" : "page", client->ws().peer());
+  clients_.emplace(who, std::move(client));
+  // What led here is not needed any more: an idle client is to cost little.
+  tasks_.spawn("client", run_client(std::move(seat)));
 }
 
 awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
@@ -175,17 +209,9 @@ awaitable<FailureOr<>> Bridge::join(net::HttpExchange& exchange, ClientId who,
   co_return result;
 }
 
-awaitable<void> Bridge::run_client(net::HttpExchange& exchange, ClientId who, std::string kind) {
-  net::WsLimits limits;
-  limits.message_max = config_.limits.client_message;
-  limits.queue_max = config_.limits.client_queue;
-  auto accepted = co_await exchange.accept_websocket(limits);
-  if (!accepted) co_return;
-  auto const agent = exchange.request().header("User-Agent");
-  auto owned = std::make_unique<Client>(*this, who, agent, std::move(*accepted));
-  auto& client = *owned;
-  clients_.emplace(who, std::move(owned));
-  log_.debug("{} joined as a {} client from {}", client.name(), kind, client.ws().peer());
+awaitable<void> Bridge::run_client(std::unique_ptr<Seat> seat) {
+  auto const who = seat->who();
+  auto& client = *find_client(who);
   if (state_ != BridgeState::live) {
     client.ws().close(net::ws_code::service_restart, reason_);
   } else if (!mux_->has_root(who)) {
@@ -230,13 +256,42 @@ void Bridge::to_client(ClientId who, cdp::Spliced const& message) {
 bool Bridge::begin_message(ClientId who, std::uint64_t length) {
   auto* client = find_client(who);
   if (client == nullptr) return false;
+  passing_patience_ = kPassingPatience;
   if (client->ws().begin_message(length)) return true;
   evict(*client);
   return false;
 }
 
 void Bridge::continue_message(ClientId who, std::string_view bytes) {
-  if (auto* client = find_client(who)) client->ws().put_piece(bytes);
+  auto* client = find_client(who);
+  if (client == nullptr) return;
+  client->ws().put_piece(bytes);
+  bool const fast = client->ws().queued() > kPassingQueue;
+  if (fast && passing_patience_ > Duration::zero()) passing_to_ = who;
+}
+
+// The runtime is never stopped by a client that does not read. One that reads gets a little time to
+// keep up with a large reply, behind which everybody waits in any case; else all of it would be
+// stored here.
+awaitable<void> Bridge::passing_room() {
+  auto const begun = Clock::now();
+  asio::steady_timer timer(loop_.executor(), passing_patience_);
+  for (;;) {
+    auto* client = find_client(*passing_to_);
+    if (client == nullptr || client->ws().queued() == 0) break;
+    auto const first = co_await (drained_.wait() || timer.async_wait(no_throw));
+    if (first.index() == 1) break;
+  }
+  passing_patience_ -= std::min(passing_patience_, Clock::now() - begun);
+  passing_to_.reset();
+}
+
+void Bridge::client_drained() {
+  if (passing_to_) drained_.notify_all();
+}
+
+void Bridge::pad_message(ClientId who) {
+  if (auto* client = find_client(who)) client->ws().pad();
 }
 
 void Bridge::break_off(ClientId who) {

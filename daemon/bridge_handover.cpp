@@ -180,7 +180,8 @@ void Bridge::note_release() {
   if (released == nullptr) return note_soon(Happening::Kind::taken_back, "");
   std::string until(kOpenEnd);
   if (released->until) {
-    auto const at = Wall::now() + std::chrono::duration_cast<Millis>(*released->until - Clock::now());
+    auto const at =
+        Wall::now() + std::chrono::duration_cast<Millis>(*released->until - Clock::now());
     until = std::to_string(std::chrono::ceil<std::chrono::seconds>(at.time_since_epoch()).count());
   }
   note_soon(Happening::Kind::released, std::move(until));

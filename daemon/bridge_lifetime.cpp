@@ -231,11 +231,13 @@ awaitable<void> Bridge::end_run(Lifetime::End end) {
 // The clients go, and the run ends if it is ours. What is returned has kept it from its end.
 awaitable<std::optional<Failure>> Bridge::try_end_run(Failure why) {
   std::optional<Failure> none;
+  auto const run = keeper_->run();
   co_await begin_ending();
   auto const done = scope_exit([this] {
     ending_run_ = false;
     changed_.notify_all();
   });
+  if (keeper_->run() != run) co_return none;  // somebody else has ended it
   co_await let_go(why);
   lifetime_.end();
   bool const may_run = !keeper_->run().empty() || keeper_->start_unsure();

@@ -23,7 +23,8 @@ void Bridge::keep_record(CrashRecord& record, Duration lease) {
 }
 
 void Bridge::begin_recovery() {
-  if (!keeper_ || !keeper_->inherits() || state_ != BridgeState::cold || draining_) return;
+  if (!keeper_ || !keeper_->inherits()) return;
+  if (state_ != BridgeState::cold || ending_run_ || draining_) return;
   if (!controller_.is_ours()) return note_run("");  // its time goes on, and another drives
   recovering_ = true;
   ++wakes_;

@@ -41,4 +41,8 @@ awaitable<void> Client::resumed() {
   return bridge_.upstream_room();
 }
 
+void Client::on_drained() {
+  bridge_.client_drained();
+}
+
 }  // namespace bridge

@@ -31,6 +31,7 @@ class Client final : public net::WsReceiver {
   void on_message(net::WsOpcode kind, std::span<char> payload) override;
   [[nodiscard]] bool paused() const override;
   awaitable<void> resumed() override;
+  void on_drained() override;
 
   Bridge& bridge_;
   ClientId id_;

@@ -157,8 +157,8 @@ awaitable<void> Daemon::boot(Bridge& bridge) {
 awaitable<void> Daemon::watch_network() {
   auto watch = net::NetworkWatch::open(loop_);
   if (!watch) {
-    log::write(LogLevel::debug, fmt::format("changes of the network are not seen: {}",
-                                            watch.error().text()));
+    log::write(LogLevel::debug,
+               fmt::format("changes of the network are not seen: {}", watch.error().text()));
     co_return;
   }
   while (co_await (*watch)->changed()) {

@@ -48,8 +48,8 @@ class Collector {
     std::error_code ec;
     if (!std::filesystem::exists(*directory + "/owner", ec)) {
       if (!ec) return say("nothing to do");
-      return fail(exit_code::failure, fmt::format("state directory {} (XDG_STATE_HOME): {}",
-                                                  *directory, ec.message()));
+      return fail(exit_code::failure,
+                  fmt::format("state directory {} (XDG_STATE_HOME): {}", *directory, ec.message()));
     }
     auto record = CrashRecord::open(loop_, *directory);
     if (!record) return fail(exit_code::failure, record.error().text());
@@ -108,14 +108,19 @@ class Collector {
       trouble_.push_back(reaped.error().text());
       co_return;
     }
-    for (auto& one : *reaped)
-      if (!is_listed(one.runtime)) reaped_.push_back(std::move(one));
+    for (auto& one : *reaped) list(std::move(one));
   }
 
-  // What stands in the journal often has our tag, too.
-  [[nodiscard]] bool is_listed(RuntimeId const& runtime) const {
-    return std::any_of(reaped_.begin(), reaped_.end(),
-                       [&](auto const& one) { return one.runtime == runtime; });
+  // What stands in the journal often has our tag, too; then the last word counts.
+  void list(Reaped one) {
+    auto const known = std::find_if(reaped_.begin(), reaped_.end(), [&](auto const& other) {
+      return other.runtime == one.runtime;
+    });
+    if (known == reaped_.end()) {
+      reaped_.push_back(std::move(one));
+    } else if (known->fate == Reaped::Fate::failed) {
+      *known = std::move(one);
+    }
   }
 
   // By the journal: also runs that we have started of runtimes that are not tagged.

@@ -21,7 +21,7 @@ struct Holding {
   std::set<std::string> contexts;  ///< browser contexts of that run that nobody else disposes of
   std::uint16_t port = 0;          ///< where clients reach the bridge; 0: not known
   std::string path;                ///< of its browser, "/devtools/browser/..."
-  std::string released;            ///< by a user's word: until when, see Happening; empty: it is not
+  std::string released;  ///< by a user's word: until when, see Happening; empty: it is not
 
   bool operator==(Holding const&) const = default;
 };

@@ -152,8 +152,9 @@ Result<Journal> Journal::open(std::string path, JournalContent& content) {
   content = read_journal(*bytes);
   if (content.foreign)
     return Error::saying(Errc::bad_message,
-                         path + " is damaged, or of another version; move it away and start again: "
-                                "`bctrl-bridge gc` then finds by their tags what still runs");
+                         path +
+                             " is damaged, or of another version; move it away and start again: "
+                             "`bctrl-bridge gc` then finds by their tags what still runs");
   if (content.damaged > 0) {
     auto const kept = keep_copy(path + ".damaged", *bytes);
     if (!kept) return kept.error();

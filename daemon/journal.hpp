@@ -31,14 +31,16 @@ class Journal {
   static constexpr std::size_t kRecordMax = 64 * 1024;
 
   /// Opens or makes the file, 0600, and cuts a torn tail off. A damaged one is copied before, to a
-  /// name that ends in ".damaged". `content` has what it holds. Errors: another process has it (Errc::refused), it is something else (Errc::bad_message) and left as
-  /// it is, or the disk refuses.
+  /// name that ends in ".damaged". `content` has what it holds. Errors: another process has it
+  /// (Errc::refused), it is something else (Errc::bad_message) and left as it is, or the disk
+  /// refuses.
   [[nodiscard]] static Result<Journal> open(std::string path, JournalContent& content);
   Journal(Journal&& other) noexcept;
   Journal& operator=(Journal&&) = delete;
   ~Journal();
 
-  /// Returns when the record, which is not empty, is on the disk. After an error it may or may not be.
+  /// Returns when the record, which is not empty, is on the disk. After an error it may or may not
+  /// be.
   [[nodiscard]] Result<void> append(std::string_view text);
   /// The file holds `texts` and nothing else, or, after a crash, what it held before.
   [[nodiscard]] Result<void> replace(std::span<std::string const> texts);

@@ -74,8 +74,7 @@ std::string budget_line(Left const& left) {
   if (left.left.credits)
     out +=
         fmt::format("{}{:g} credits", out.empty() ? "" : ", ", std::max(0.0, *left.left.credits));
-  return fmt::format("{}: {} left of this {}'s budget", left.bridge, out,
-                     left.per);
+  return fmt::format("{}: {} left of this {}'s budget", left.bridge, out, left.per);
 }
 
 Json to_json(DailyUse const& days, std::vector<Left> const& left) {
@@ -142,8 +141,7 @@ int print_usage(UsageVerb const& verb, config::Loaded const& loaded, config::Env
     rows = (*ledger)->since(std::min(*since, month.from));
   }
   // A file was named, or is where one is looked for: it is what the daemon has read, too.
-  auto left =
-      loaded.file.empty() ? budgets_of_daemon(env) : budgets_of(loaded.config, rows, now);
+  auto left = loaded.file.empty() ? budgets_of_daemon(env) : budgets_of(loaded.config, rows, now);
   if (!verb.bridge.empty()) {
     std::erase_if(rows, [&](auto const& row) { return row.bridge != verb.bridge; });
     std::erase_if(left, [&](auto const& one) { return one.bridge != verb.bridge; });

@@ -237,6 +237,25 @@ TEST_CASE("bridge: a stop by hand while the run ends by itself is one end after 
   CHECK(bench.bridge.status().state == BridgeState::cold);
 }
 
+TEST_CASE("bridge: an end that is due while another ends the run leaves the next run alone") {
+  auto config = bridge_config();
+  config.max_run = 400ms;
+  Bench bench(config, quick());
+  bench.platform.hold("stop");
+  bench.join();
+  std::optional<FailureOr<>> done;
+  bench.begin_stop(done);
+  bench.until("it is asked for", [&] { return bench.platform.count("stop rt_1") == 1; });
+  auto const& next = bench.knock();
+  test::finish(bench.loop, net::sleep_for(500ms));  // max_run is over
+  bench.platform.release("stop");
+  bench.until("it is in", [&] { return next.status == 101; });
+  test::finish(bench.loop, net::sleep_for(100ms));
+  CHECK(bench.bridge.status().run == RunId("run_2"));
+  CHECK(bench.bridge.state() == BridgeState::live);
+  CHECK(bench.platform.count("stop rt_1") == 1);
+}
+
 TEST_CASE("bridge: max_run sends the clients away with a reason and stops the runtime") {
   auto config = bridge_config();
   config.max_run = 500ms;

@@ -217,3 +217,27 @@ TEST_CASE("bridge: on_last_client ends a run of before the crash to which nobody
   bench.bridge.begin_recovery();
   bench.until("it is stopped", [&] { return bench.platform.count("stop rt_1") == 1; });
 }
+
+TEST_CASE("bridge: what is being ended is not taken over meanwhile") {
+  Left left;
+  left.note_run("run_1");
+  Happening released;
+  released.kind = Happening::Kind::released;
+  released.text = "acquire";
+  left.note(released);
+  auto config = test::bridge_config();
+  config.max_run = 20ms;
+  Bench bench(config, test::quick());
+  keep_record(bench, left);
+  bench.platform.open_run(bench.platform.add_runtime("main"));
+  bench.platform.hold("stop");
+  bench.bridge.begin_recovery();
+  bench.until("the stop is asked for", [&] { return bench.platform.count("stop rt_1") == 1; });
+  bench.begin_acquire();
+  test::settle(bench.loop);
+  CHECK(bench.platform.count("get rt_1") == 0);
+  CHECK(bench.bridge.status().state == BridgeState::closing);
+  bench.platform.release("stop");
+  bench.join();
+  CHECK(bench.bridge.status().run == RunId("run_2"));
+}

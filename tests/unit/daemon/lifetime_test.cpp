@@ -99,7 +99,8 @@ TEST_CASE("lifetime: every event in every state") {
        {State::asleep, State::asleep, State::asleep, State::asleep, State::asleep}},
   };
   for (auto const& event : events) {
-    for (auto const state : {State::asleep, State::starting, State::idle, State::used, State::due}) {
+    for (auto const state :
+         {State::asleep, State::starting, State::idle, State::used, State::due}) {
       CAPTURE(event.name);
       CAPTURE(to_text(state));
       auto life = in_state(state);
