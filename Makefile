@@ -54,10 +54,11 @@ soak: all e2e-deps ## what takes too long for make test: a million messages, man
 	API_LOAD_REQUESTS=10000 tests/e2e/run.sh tests/e2e/api_load.test.mjs
 	$(MAKE) fuzz FUZZ_SECONDS=280
 
-bench: build e2e-deps ## CPU per message against HAProxy and nginx, all ways in turn: a Markdown table; BENCH_REPETITIONS (5)
-	@tools/install-deps.sh haproxy nginx-light
-	cmake --build --preset release --target cdp-echo cdp-load
-	@tests/e2e/node_modules/node-linux-*/bin/node bench/compare.mjs $(BUILD) $(or $(BENCH_REPETITIONS),5)
+bench: all e2e-deps ## CPU, memory and round trips beside HAProxy, nginx and none: writes docs/performance.md; BENCH_REPETITIONS (5)
+	@tools/install-deps.sh haproxy nginx-light libbenchmark-dev
+	cmake --preset release
+	cmake --build --preset release --target hot-path
+	@tests/e2e/node_modules/node-linux-*/bin/node bench/run.mjs $(BUILD) --repetitions $(or $(BENCH_REPETITIONS),5)
 
 lint: all ## layer rules, coroutine traps, systemd units
 	ctest --preset release --label-regex lint

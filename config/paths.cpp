@@ -139,9 +139,9 @@ Result<std::string> make_state_dir(Env const& env) {
   if (!path) return path;
   auto const made = make_private_dir(*path);
   if (made) return path;
-  return Error::saying(Errc::refused,
-                       fmt::format("the state directory, which XDG_STATE_HOME names: {}",
-                                   made.error().text()));
+  return Error::saying(
+      Errc::refused,
+      fmt::format("the state directory, which XDG_STATE_HOME names: {}", made.error().text()));
 }
 
 Result<void> check_socket_path(std::string const& path) {

@@ -7,7 +7,7 @@ packages=(
   g++ cmake ninja-build ccache pkg-config
   libboost1.81-dev libboost-url1.81-dev libssl-dev nlohmann-json3-dev libspdlog-dev libfmt-dev
   libyaml-cpp-dev doctest-dev libcli11-dev libsqlite3-dev libsimdjson-dev zlib1g-dev
-  chromium chromium-driver curl git systemd python3 openssl ca-certificates
+  chromium chromium-driver curl git systemd python3 openssl ca-certificates valgrind
 )
 packages+=("$@")
 # A Node.js from elsewhere serves as well as Debian's.

@@ -6,6 +6,7 @@ export class Wire {
   #down = false;
   #frozen = false;
   #left = Infinity; // pieces until the next cut
+  #bytesLeft = Infinity; // the same in bytes
   #last; // {text, stayDown}: what is in the last piece before the next cut
   /** How often something was connected when it was cut. */
   cuts = 0;
@@ -41,7 +42,20 @@ export class Wire {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 
+  /** Cuts when so many more bytes have passed, in the middle of what comes then. */
+  cutAfterBytes(bytes) {
+    this.#bytesLeft = bytes;
+  }
+
   #carry(from, to, piece) {
+    this.#bytesLeft -= piece.length;
+    if (this.#bytesLeft <= 0) {
+      to.end(piece.subarray(0, this.#bytesLeft + piece.length)); // a reset would take it along
+      this.#bytesLeft = Infinity;
+      ++this.cuts;
+      from.destroy();
+      return;
+    }
     if (--this.#left < 0) {
       this.#left = Infinity;
       return this.cut();
