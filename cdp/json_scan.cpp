@@ -7,6 +7,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace bridge::cdp {
 namespace {
@@ -38,15 +41,36 @@ std::size_t plain_bytes(std::uint64_t word) {
   return static_cast<std::size_t>(std::countr_zero(special & kHigh)) / 8;
 }
 
+#if defined(__SSE2__)
+// The same of sixteen.
+std::size_t plain_bytes(char const* bytes) {
+  auto const all = _mm_loadu_si128(reinterpret_cast<__m128i const*>(bytes));
+  auto const quote = _mm_cmpeq_epi8(all, _mm_set1_epi8('"'));
+  auto const slash = _mm_cmpeq_epi8(all, _mm_set1_epi8('\\'));
+  auto const control = _mm_cmpeq_epi8(_mm_min_epu8(all, _mm_set1_epi8(0x1F)), all);
+  auto const special = _mm_or_si128(_mm_or_si128(quote, slash), control);
+  auto const mask = static_cast<unsigned>(_mm_movemask_epi8(special)) | 0x10000U;
+  return static_cast<std::size_t>(std::countr_zero(mask));
+}
+#endif
+
 // `at` is behind the opening quote.
 std::size_t skip_string(std::string_view text, std::size_t at, std::size_t& bad_at) {
   while (at < text.size()) {
-    while (text.size() - at >= 8) {
+    bool special = false;
+#if defined(__SSE2__)
+    while (!special && text.size() - at >= 16) {
+      auto const plain = plain_bytes(text.data() + at);
+      at += plain;
+      special = plain < 16;
+    }
+#endif
+    while (!special && text.size() - at >= 8) {
       std::uint64_t word = 0;
       std::memcpy(&word, text.data() + at, 8);
       auto const plain = plain_bytes(word);
       at += plain;
-      if (plain < 8) break;
+      special = plain < 8;
     }
     if (at >= text.size()) break;
     char const c = text[at];
