@@ -30,48 +30,49 @@ int hex_value(char c) {
   return -1;
 }
 
-// How many of eight bytes stand before the first that a string does not simply go over: a quote, a
-// backslash, a control character. The bits behind that one mean nothing.
-std::size_t plain_bytes(std::uint64_t word) {
+// Of eight bytes, those that a string does not simply go over, a quote, a backslash or a control
+// character: the lowest bit that is set is in the first of them. None is set when there is none.
+std::uint64_t special_bytes(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101;
   constexpr std::uint64_t kHigh = 0x8080808080808080;
   auto const is_zero = [](std::uint64_t bytes) { return (bytes - kOnes) & ~bytes; };
   auto const special = is_zero(word ^ (kOnes * '"')) | is_zero(word ^ (kOnes * '\\')) |
                        ((word - kOnes * 0x20) & ~word);
-  return static_cast<std::size_t>(std::countr_zero(special & kHigh)) / 8;
+  return special & kHigh;
 }
 
 #if defined(__SSE2__)
-// The same of sixteen.
-std::size_t plain_bytes(char const* bytes) {
+// Of sixteen, a bit each.
+unsigned special_bytes(char const* bytes) {
   auto const all = _mm_loadu_si128(reinterpret_cast<__m128i const*>(bytes));
   auto const quote = _mm_cmpeq_epi8(all, _mm_set1_epi8('"'));
   auto const slash = _mm_cmpeq_epi8(all, _mm_set1_epi8('\\'));
   auto const control = _mm_cmpeq_epi8(_mm_min_epu8(all, _mm_set1_epi8(0x1F)), all);
-  auto const special = _mm_or_si128(_mm_or_si128(quote, slash), control);
-  auto const mask = static_cast<unsigned>(_mm_movemask_epi8(special)) | 0x10000U;
-  return static_cast<std::size_t>(std::countr_zero(mask));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control)));
 }
 #endif
+
+// Where the next special byte is, or few bytes are left.
+std::size_t skip_plain(std::string_view text, std::size_t at) {
+#if defined(__SSE2__)
+  for (; text.size() - at >= 16; at += 16)
+    if (auto const special = special_bytes(text.data() + at); special != 0)
+      return at + static_cast<std::size_t>(std::countr_zero(special));
+#endif
+  for (; text.size() - at >= 8; at += 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, text.data() + at, 8);
+    if (auto const special = special_bytes(word); special != 0)
+      return at + static_cast<std::size_t>(std::countr_zero(special)) / 8;
+  }
+  return at;
+}
 
 // `at` is behind the opening quote.
 std::size_t skip_string(std::string_view text, std::size_t at, std::size_t& bad_at) {
   while (at < text.size()) {
-    bool special = false;
-#if defined(__SSE2__)
-    while (!special && text.size() - at >= 16) {
-      auto const plain = plain_bytes(text.data() + at);
-      at += plain;
-      special = plain < 16;
-    }
-#endif
-    while (!special && text.size() - at >= 8) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, text.data() + at, 8);
-      auto const plain = plain_bytes(word);
-      at += plain;
-      special = plain < 8;
-    }
+    at = skip_plain(text, at);
     if (at >= text.size()) break;
     char const c = text[at];
     if (c == '"') return at + 1;

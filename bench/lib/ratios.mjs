@@ -30,20 +30,20 @@ export function cpuRatios(results, ways) {
     return {
       name,
       reference: median(reference),
-      ratios: new Map(proxies.map((way) => [way.name, cpu(way.name).map((value, i) => value / reference[i])])),
+      ratios: Object.fromEntries(proxies.map((way) => [way.name, cpu(way.name).map((value, i) => value / reference[i])])),
       slower: ['bridge', REFERENCE].map((way) => byWay.get(way).map(({ lat_us }, i) => lat_us.p50 / direct[i])),
     };
   });
 }
 
 export function ratioTable(rows) {
-  const proxies = [...rows[0].ratios.keys()];
+  const proxies = Object.keys(rows[0].ratios);
   return table(
     ['load', `${REFERENCE}, µs`, ...proxies, 'p50 over direct: bridge', `p50 over direct: ${REFERENCE}`],
     rows.map(({ name, reference, ratios, slower }) => [
       name,
       round(reference),
-      ...proxies.map((proxy) => spread(ratios.get(proxy))),
+      ...proxies.map((proxy) => spread(ratios[proxy])),
       ...slower.map(spread),
     ]),
   );

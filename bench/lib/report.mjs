@@ -14,15 +14,15 @@ function machine() {
     `${cpus().length} × ${cpus()[0].model.trim()}, ${system}, ${first('g++', ['--version'])}`,
     first('haproxy', ['-v']).replace(/ - https.*/, ''),
   ];
-  return [...lines, new Date().toISOString().slice(0, 10)].join('; ');
+  return lines.join('; ');
 }
 
 /** Bars of the median ratios, their ranges as lines; 1 is HAProxy. */
 function plot(rows) {
-  const proxies = [...rows[0].ratios.keys()].filter((name) => name !== REFERENCE);
+  const proxies = Object.keys(rows[0].ratios).filter((name) => name !== REFERENCE);
   const colours = ['#9aa5b1', '#c9b458', '#2f6fde'];
   const [left, width, bar, gap] = [230, 620, 14, 16];
-  const most = Math.max(2, ...rows.flatMap(({ ratios }) => proxies.map((proxy) => Math.max(...ratios.get(proxy))))) * 1.05;
+  const most = Math.max(2, ...rows.flatMap(({ ratios }) => proxies.map((proxy) => Math.max(...ratios[proxy])))) * 1.05;
   const x = (value) => left + (value / most) * (width - left);
   const group = proxies.length * bar + gap;
   const height = 50 + rows.length * group;
@@ -31,7 +31,7 @@ function plot(rows) {
     return [
       `<text x="${left - 8}" y="${top + (group - gap) / 2 + 4}" text-anchor="end">${name}</text>`,
       ...proxies.flatMap((proxy, i) => {
-        const [values, y] = [ratios.get(proxy), top + i * bar];
+        const [values, y] = [ratios[proxy], top + i * bar];
         return [
           `<rect x="${left}" y="${y + 1}" width="${(x(median(values)) - left).toFixed(1)}" height="${bar - 2}" fill="${colours[i % 3]}"/>`,
           `<path d="M${x(Math.min(...values)).toFixed(1)} ${y + bar / 2}H${x(Math.max(...values)).toFixed(1)}" stroke="#222"/>`,
@@ -61,7 +61,7 @@ export function writeReport(folder, sections) {
     `Written by \`make bench\`: ${machine()}.`,
     'Every run is checked message by message: a lost, doubled, reordered, corrupted or stray one ends the bench.',
     ...(plain ? ['![CPU per message, HAProxy = 1](performance.svg)'] : []),
-    ...sections.flatMap(({ title, text: body }) => [`## ${title}`, ...body]),
+    ...sections.flatMap(({ title, text: body, date }) => [`## ${title}`, ...body, `Measured on ${date}.`]),
   ];
   writeFileSync(join(folder, 'performance.md'), `${text.join('\n\n')}\n`);
 }
