@@ -169,12 +169,12 @@ ${Array.from({ length: bridges - 1 }, (_, i) => `  - {name: more-${i}, port: 0, 
     return { name: 'bridge', url: `ws://127.0.0.1:${port}/devtools/browser`, port, pid: child.pid };
   }
 
-  /** A run of cdp-load beside others: nobody looks at what it prints. */
+  /** A run of cdp-load beside others, whose figures are not wanted: {child, ended, isOver()}. */
   loadBeside(way, flags) {
     const args = ['--url', way.url];
     for (const [flag, value] of Object.entries(flags)) args.push(`--${flag}`, String(value));
     const child = spawn(this.tools.load, args, { stdio: 'ignore' });
-    return { child, ended: new Promise((resolve) => child.on('close', resolve)) };
+    return { child, ended: new Promise((resolve) => child.on('close', resolve)), isOver: () => child.exitCode !== null };
   }
 
   /** One run of cdp-load: what it prints. A run that could not measure, or found a wrong message, is an error. */

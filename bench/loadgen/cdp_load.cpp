@@ -674,7 +674,7 @@ Options parse(int argc, char** argv) {
       !is(o.attach, {"none", "browser", "page"}) || !is(o.order, {"id-first", "id-last"}) ||
       !is(o.kind, {"plain", "tricky"}))
     throw std::invalid_argument("unknown value for --mode, --attach, --order or --kind");
-  if (o.clients < 1 || o.clients > 8192 || o.depth < 1 || o.depth > 4096 || o.rounds < 1 ||
+  if (o.clients < 1 || o.clients > 8192 || o.depth < 1 || o.depth > 200'000 || o.rounds < 1 ||
       o.rounds > 1'000'000 || o.count < 0 || o.count > 1'000'000'000 || o.max_seconds < 1 ||
       o.max_seconds > 600 || o.size > kMaxMessage / 2)
     throw std::invalid_argument("a limit is out of range");

@@ -2,8 +2,8 @@ import { median, round, spread, table } from '../lib/ratios.mjs';
 
 const LIGHT = { clients: 1, depth: 1, size: 200, 'duration-ms': 3000 };
 const HEAVY = [
-  { name: '10^5 commands in flight', flags: { clients: 1, depth: 100_000, size: 200, 'duration-ms': 4500 } },
-  { name: '50 MB replies', flags: { clients: 1, depth: 1, size: 50_000_000, 'duration-ms': 4500 } },
+  { name: '10^5 commands in flight', flags: { clients: 1, depth: 100_000, size: 200, 'duration-ms': 6000 } },
+  { name: '50 MB replies', flags: { clients: 1, depth: 1, size: 50_000_000, 'duration-ms': 6000 } },
   { name: 'a stopped reader', flags: { mode: 'events', clients: 1, count: 50_000, rounds: 1, size: 1000, attach: 'page' }, stopped: true },
 ];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -23,6 +23,7 @@ export async function fairness(bench, { repetitions }) {
         await sleep(500);
         if (heavy.stopped) other.child.kill('SIGSTOP');
         of.beside.push((await bench.load(way, LIGHT)).lat_us.p99);
+        if (other.isOver()) throw new Error(`${heavy.name}: over before it was measured beside`);
         if (heavy.stopped) other.child.kill('SIGKILL');
         await other.ended;
       }
