@@ -104,7 +104,8 @@ void Mux::break_off_pieces() {
   auto const& pieces = *pieces_;
   if (pieces.to != kOurselves) {
     ++counts_.lost;
-    auto const error = find_member(target_gone(0, {}), "error").value_or("{}");
+    auto const reply = target_gone(0, {});
+    auto const error = find_member(reply, "error").value_or("{}");
     auto const ending = pieces.ending.end_with("\"error\":" + std::string(error) + pieces.member);
     if (ending && ending->size() <= pieces.left) {
       put_piece(*ending);
