@@ -4,7 +4,7 @@ const LIGHT = { clients: 1, depth: 1, size: 200, 'duration-ms': 3000 };
 const HEAVY = [
   { name: '10^5 commands in flight', flags: { clients: 1, depth: 100_000, size: 200, 'duration-ms': 6000 } },
   { name: '50 MB replies', flags: { clients: 1, depth: 1, size: 50_000_000, 'duration-ms': 6000 } },
-  { name: 'a stopped reader', flags: { mode: 'events', clients: 1, count: 50_000, rounds: 1, size: 1000, attach: 'page' }, stopped: true },
+  { name: 'a stopped reader', flags: { mode: 'events', clients: 1, count: 20_000, rounds: 1000, size: 1000, attach: 'page' }, stopped: true },
 ];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
