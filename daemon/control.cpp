@@ -109,21 +109,6 @@ std::optional<std::chrono::seconds> seconds_in(Json const& body, char const* nam
   return std::chrono::seconds(std::max<std::int64_t>(0, body[name].get<std::int64_t>()));
 }
 
-Json reaped_to_json(std::vector<Reaped> const& reaped) {
-  Json runtimes = Json::array();
-  for (auto const& one : reaped) {
-    Json row{{"runtimeId", one.runtime.value},
-             {"name", one.name},
-             {"bridge", one.bridge},
-             {"fate", to_text(one.fate)},
-             {"line", to_line(one)}};
-    if (!one.why.empty()) row["why"] = one.why;
-    row["failed"] = one.fate == Reaped::Fate::failed;
-    runtimes.push_back(std::move(row));
-  }
-  return Json{{"runtimes", std::move(runtimes)}};
-}
-
 // Titles and reasons may hold any bytes: never throw on bad UTF-8.
 std::string dump(Json const& json) {
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -203,7 +188,7 @@ awaitable<net::HttpReply> Control::answer(net::HttpExchange& exchange) {
 awaitable<net::HttpReply> Control::collect(bool dry_run) {
   auto const reaped = co_await daemon_.reap(dry_run);
   if (!reaped) co_return error_reply(reaped.error());
-  co_return json_reply(200, reaped_to_json(*reaped));
+  co_return json_reply(200, to_json(*reaped));
 }
 
 awaitable<FailureOr<>> Control::tell(Bridge& bridge, std::string_view verb, Json const& body) {

@@ -108,19 +108,8 @@ class Collector {
       trouble_.push_back(reaped.error().text());
       co_return;
     }
-    for (auto& one : *reaped) list(std::move(one));
-  }
-
-  // What stands in the journal often has our tag, too; then the last word counts.
-  void list(Reaped one) {
-    auto const known = std::find_if(reaped_.begin(), reaped_.end(), [&](auto const& other) {
-      return other.runtime == one.runtime;
-    });
-    if (known == reaped_.end()) {
-      reaped_.push_back(std::move(one));
-    } else if (known->fate == Reaped::Fate::failed) {
-      *known = std::move(one);
-    }
+    // What stands in the journal often has our tag, too.
+    for (auto& one : *reaped) add_word(reaped_, std::move(one));
   }
 
   // By the journal: also runs that we have started of runtimes that are not tagged.
@@ -146,7 +135,7 @@ class Collector {
         record_->note_soon(std::move(over));
       }
     }
-    reaped_.push_back(std::move(out));
+    add_word(reaped_, std::move(out));
   }
 
   [[nodiscard]] bool is_kept(std::string const& bridge) const {
@@ -165,18 +154,12 @@ class Collector {
   }
 
   int finish() {
-    auto list = Json::array();
     bool failed = !trouble_.empty();
     for (auto const& one : reaped_) {
       failed = failed || one.fate == Reaped::Fate::failed;
-      auto line = to_line(one);
-      if (verb_.json) {
-        list.push_back({{"runtimeId", one.runtime.value}, {"line", std::move(line)}});
-      } else {
-        fmt::print("{}\n", line);
-      }
+      if (!verb_.json) fmt::print("{}\n", to_line(one));
     }
-    if (verb_.json) fmt::print("{}\n", Json{{"runtimes", std::move(list)}}.dump(2));
+    if (verb_.json) fmt::print("{}\n", to_json(reaped_).dump(2));
     if (reaped_.empty() && !failed && !verb_.json) (void)say("nothing to do");
     for (auto const& line : trouble_) (void)fail(exit_code::unavailable, line);
     return failed ? exit_code::unavailable : exit_code::ok;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
 #include "api/pages.hpp"
 #include "daemon/keeper.hpp"
 #include "daemon/owner_tag.hpp"
@@ -29,6 +32,31 @@ std::string to_line(Reaped const& reaped) {
                           reaped.bridge, to_text(reaped.fate));
   if (!reaped.why.empty()) line += ": " + reaped.why;
   return line;
+}
+
+nlohmann::ordered_json to_json(std::vector<Reaped> const& all) {
+  auto runtimes = nlohmann::ordered_json::array();
+  for (auto const& one : all) {
+    nlohmann::ordered_json row{{"runtimeId", one.runtime.value},
+                               {"name", one.name},
+                               {"bridge", one.bridge},
+                               {"fate", to_text(one.fate)},
+                               {"line", to_line(one)}};
+    if (!one.why.empty()) row["why"] = one.why;
+    row["failed"] = one.fate == Reaped::Fate::failed;
+    runtimes.push_back(std::move(row));
+  }
+  return {{"runtimes", std::move(runtimes)}};
+}
+
+void add_word(std::vector<Reaped>& all, Reaped one) {
+  auto const known = std::find_if(all.begin(), all.end(),
+                                  [&](auto const& other) { return other.runtime == one.runtime; });
+  if (known == all.end()) {
+    all.push_back(std::move(one));
+  } else if (known->fate == Reaped::Fate::failed) {
+    *known = std::move(one);
+  }
 }
 
 awaitable<FailureOr<std::vector<Reaped>>> Reaper::reap() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ struct Reaped {
 [[nodiscard]] std::string_view to_text(Reaped::Fate fate);
 /// "runtime rt_1 (main, of bridge main): stopped"
 [[nodiscard]] std::string to_line(Reaped const& reaped);
+/// {"runtimes": [{"runtimeId", "name", "bridge", "fate", "line", "why"?, "failed"}]}
+[[nodiscard]] nlohmann::ordered_json to_json(std::vector<Reaped> const& all);
+/// One line for each runtime: a second word on one counts when the first was that it failed.
+void add_word(std::vector<Reaped>& all, Reaped one);
 
 /// Stops active runtimes that a daemon of this owner has created and nobody needs any more. One
 /// without the tag is never touched, nor is a run that was merely joined.

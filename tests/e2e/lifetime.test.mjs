@@ -153,6 +153,9 @@ test('a budget that is used up ends the run, refuses attaches and is told by usa
     assert.match(text.stdout, /^main +\d{4}-\d\d-\d\d +1 run +[34]s\nmain: 0s left of this month's budget\n$/);
   };
   await told();
+  // Who does not name the file asks the daemon that has read it.
+  assert.equal((await daemon.ask('usage')).budgets[0].secondsLeft, 0);
+  assert.match((await daemon.cli('usage', 'main')).stdout, /main: 0s left of this month's budget\n$/);
   await daemon.stop();
   await told(); // without a daemon
   assert.equal((await daemon.cli('usage', 'nobody', ...config)).code, 2);

@@ -287,3 +287,21 @@ TEST_CASE("bridge: a client that lives may hold a target up, and is named in the
   bench.until("it holds nothing", [&] { return bench.bridge.status().holding.empty(); });
   CHECK_FALSE(client.ended());
 }
+
+TEST_CASE("bridge: who has a long reply on the way cannot answer the ping behind it") {
+  log::Capture log;
+  Bench bench(bridge_config(), impatient());
+  auto& client = bench.join();
+  client.read(false);
+  client.send(R"({"id":1,"method":"Test.large","params":{"bytes":40000000}})");
+  bench.until("the reply is on its way", [&] { return bench.upstream.count("Test.large") == 1; });
+  bench.upstream.send(waiting_target("S1", "S9"));
+  bench.until("it is named", [&] { return log.contains("c1 holds up the start of target T1"); });
+  auto const named = Clock::now();
+  bench.until("it is overdue", [&] { return Clock::now() - named > 300ms; });
+  client.read(true);
+  bench.until("the reply is there", [&] { return !client.received.empty(); });
+  CHECK(client.received[0].size() >= 40000000);
+  CHECK_FALSE(client.ended());
+  CHECK_FALSE(log.contains("is let go of"));
+}

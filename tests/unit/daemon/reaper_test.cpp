@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "daemon/owner_tag.hpp"
 #include "tests/fakes/fake_platform.hpp"
 #include "tests/fakes/until.hpp"
@@ -128,4 +130,33 @@ TEST_CASE("what was left for a bridge that is gone is ended if it was ours") {
   bench.platform.fail_next("get", 0, "network.error");
   CHECK(test::finish(bench.loop, end_left(bench.platform, "main", left, true)).error().code ==
         "API_UNREACHABLE");
+}
+
+TEST_CASE("reaper: of two words on a runtime the second counts when the first was a failure") {
+  auto const word = [](std::string id, Fate fate) {
+    Reaped out;
+    out.runtime = RuntimeId(std::move(id));
+    out.name = "main";
+    out.bridge = "main";
+    out.fate = fate;
+    if (fate == Fate::failed) out.why = "no answer";
+    return out;
+  };
+  std::vector<Reaped> all;
+  add_word(all, word("rt_1", Fate::stopped));
+  add_word(all, word("rt_2", Fate::failed));
+  add_word(all, word("rt_3", Fate::failed));
+  add_word(all, word("rt_1", Fate::failed));
+  add_word(all, word("rt_2", Fate::stopped));
+  add_word(all, word("rt_3", Fate::failed));
+  REQUIRE(all.size() == 3);
+  CHECK(all[0].fate == Fate::stopped);
+  CHECK(all[1].fate == Fate::stopped);
+  CHECK(all[2].fate == Fate::failed);
+  auto const rows = to_json(all)["runtimes"];
+  CHECK(rows[1].dump() ==
+        R"({"runtimeId":"rt_2","name":"main","bridge":"main","fate":"stopped",)"
+        R"("line":"runtime rt_2 (main, of bridge main): stopped","failed":false})");
+  CHECK(rows[2]["failed"] == true);
+  CHECK(rows[2]["why"] == "no answer");
 }
