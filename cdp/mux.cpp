@@ -47,7 +47,7 @@ void Mux::call(std::string_view method, std::string_view params, OnAnswer answer
 
 void Mux::call_on(Session const* session, std::string_view method, std::string_view params,
                   OnAnswer answer) {
-  auto const id = pending_.add({kOurselves, 0, 0});
+  auto const id = pending_.add({kOurselves, 0, 0, 0});
   calls_.emplace(id, std::move(answer));
   auto const member = session == nullptr ? std::string_view() : std::string_view(session->member);
   auto const text = fmt::format("{{\"id\":{},\"method\":\"{}\",\"params\":{}{}}}", id, method,
@@ -57,7 +57,7 @@ void Mux::call_on(Session const* session, std::string_view method, std::string_v
 
 void Mux::join(ClientId who, std::string_view target, OnAnswer joined) {
   bool const page = !target.empty();
-  clients_.emplace(who, Client{nullptr, page, std::string(target), {}});
+  clients_.emplace(who, Client{nullptr, page, {}, std::string(target), {}});
   auto attached = [this, who, target = std::string(target),
                    joined = std::move(joined)](Answer const& answer) {
     auto const session = member_text(answer.result, "sessionId");
@@ -161,11 +161,11 @@ void Mux::from_client(ClientId who, std::string_view frame) {
   if (changed) {
     Command other;
     if (read_command(*changed, other)) return;  // cannot be: only a value was replaced
-    auto const id = forward(who, *changed, other, *session);
+    auto const id = forward(who, client->second, *changed, other, *session);
     if (rule == Rule::note_context && options_.survives) keep(id, rule, command, *session);
     return;
   }
-  auto const id = forward(who, frame, command, *session);
+  auto const id = forward(who, client->second, frame, command, *session);
   if (options_.survives) keep(id, rule, command, *session);
   if (nested) {
     take_note_inside(who, command.params, id);
@@ -204,13 +204,25 @@ void Mux::take_note_inside(ClientId who, std::string_view params, std::int32_t i
   take_note(rule_for(inside.method), *session, inside, id);
 }
 
-std::int32_t Mux::forward(ClientId who, std::string_view frame, Command const& command,
-                          Session const& session) {
+std::int32_t Mux::forward(ClientId who, Client& client, std::string_view frame,
+                          Command const& command, Session const& session) {
   ++counts_.commands;
-  auto const id = pending_.add({who, command.id, session.number});
+  client.flow.sent += frame.size();
+  auto const id =
+      pending_.add({who, command.id, session.number, static_cast<std::uint32_t>(frame.size())});
   out_.to_upstream(
       rewrite_command(frame, command, IdText(id).view(), session.member, session.quoted()));
   return id;
+}
+
+Flow Mux::flow(ClientId who) const {
+  auto const client = clients_.find(who);
+  return client == clients_.end() ? Flow() : client->second.flow;
+}
+
+void Mux::settle_flow(Pending const& pending) {
+  auto const client = clients_.find(pending.client);
+  if (client != clients_.end()) client->second.flow.answered += pending.bytes;
 }
 
 void Mux::from_upstream(std::string_view frame) {
@@ -256,7 +268,9 @@ void Mux::on_reply(std::string_view frame, UpstreamMessage const& message) {
     holds_.answered(*message.id, !error || find_member(*error, "code") == kSessionNotFound ||
                                      is_not_paused(member_text(*error, "message")));
   }
-  auto const& root = clients_.at(pending->client).root;
+  auto& client = clients_.at(pending->client);
+  client.flow.answered += pending->bytes;
+  auto const& root = client.root;
   bool const of_root = root != nullptr && message.session == root->wire;
   IdText const id(pending->client_id);
   if (!of_root && !message.session.empty()) {
@@ -383,7 +397,10 @@ void Mux::drop_tree(Session& top) {
   // Chrome never answers what was in flight on a detached session, but what comes behind the detach
   // it refuses.
   pending_.purge([&](Pending const& entry) { return gone.contains(entry.session); },
-                 [this](std::int32_t id, Pending const& entry) { behind_detach_.add(id, entry); });
+                 [this](std::int32_t id, Pending const& entry) {
+                   settle_flow(entry);
+                   behind_detach_.add(id, entry);
+                 });
 }
 
 // Only now, when Chrome has been told of the detach: it resets the setting then.
@@ -431,6 +448,7 @@ void Mux::lose_upstream() {
   }
   for (auto const& [id, entry] : lost) {
     if (entry.client != kOurselves) {
+      settle_flow(entry);
       auto const reply = target_gone(entry.client_id, sessions_.child_id(entry.session));
       out_.to_client(entry.client, Spliced(reply));
       continue;

@@ -58,6 +58,13 @@ struct MuxOptions {
   bool survives = false;
 };
 
+/// How far a client's commands have come, in bytes of its frames. Answered are also those that will
+/// not be any more.
+struct Flow {
+  std::uint64_t sent = 0;  ///< to the runtime
+  std::uint64_t answered = 0;
+};
+
 /// Routes CDP of many clients over one upstream connection. Knows ids, sessions and their owners;
 /// knows nothing of sockets or time.
 ///
@@ -96,6 +103,9 @@ class Mux {
   void join(ClientId who, std::string_view target, OnAnswer joined);
   /// The client is gone: its sessions and commands are forgotten, its root is detached.
   void leave(ClientId who);
+
+  /// Of a client that is there; else empty.
+  [[nodiscard]] Flow flow(ClientId who) const;
 
   /// The client has joined and its target is still there.
   [[nodiscard]] bool has_root(ClientId who) const;
@@ -179,6 +189,7 @@ class Mux {
   struct Client {
     Session* root = nullptr;  // none: the attach is on its way, or the target is gone
     bool page = false;
+    Flow flow{};
     std::string target;             ///< of a page client
     std::vector<std::string> held;  ///< commands that wait for a connection
   };
@@ -259,8 +270,10 @@ class Mux {
   /// False: the client is not to hear of it.
   [[nodiscard]] bool take_note(std::string_view method, Session& session, std::string_view frame);
   /// The command's upstream id.
-  std::int32_t forward(ClientId who, std::string_view frame, Command const& command,
+  std::int32_t forward(ClientId who, Client& client, std::string_view frame, Command const& command,
                        Session const& session);
+  /// It needs no answer any more.
+  void settle_flow(Pending const& pending);
   void put_piece(std::string_view bytes);
   void break_off_pieces();
   void forget_pieces();

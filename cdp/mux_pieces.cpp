@@ -121,7 +121,11 @@ void Mux::forget_pieces() {
   auto const id = pieces_->id;
   pieces_.reset();
   kept_.erase(id);
-  if (!pending_.take(id)) (void)behind_detach_.take(id);
+  if (auto const pending = pending_.take(id)) {
+    settle_flow(*pending);
+  } else {
+    (void)behind_detach_.take(id);
+  }
 }
 
 }  // namespace bridge::cdp

@@ -93,6 +93,7 @@ void Mux::suspend() {
   auto kept_now = std::exchange(kept_, {});
   for (auto const& [id, entry] : lost) {
     if (entry.client == kOurselves) continue;
+    settle_flow(entry);
     auto kept = kept_now.extract(id);
     if (!kept.empty() && kept.mapped().use == Kept::Use::context) context_in_doubt_ = true;
     if (!kept.empty() && kept.mapped().trait.effect != Effect::beyond) {
@@ -370,7 +371,7 @@ void Mux::send_again() {
       continue;
     }
     ++counts_.again;
-    auto const id = pending_.add({kept.client, kept.client_id, kept.session});
+    auto const id = pending_.add({kept.client, kept.client_id, kept.session, 0});
     auto const text =
         fmt::format("{{\"id\":{},\"method\":{}{}{}{}}}", id, encode_string(kept.method),
                     kept.params.empty() ? "" : ",\"params\":", kept.params, session->member);

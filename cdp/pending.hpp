@@ -15,6 +15,7 @@ struct Pending {
   ClientId client{};           ///< 0: ourselves
   std::int32_t client_id = 0;  ///< the asker's id
   std::uint64_t session = 0;   ///< Session::number
+  std::uint32_t bytes = 0;     ///< of the client's frame, as Flow counts them
 };
 
 /// Upstream ids and what they stand for. Ids are int32 as Chrome demands, from 1 to 2147483647,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/backoff.hpp"
@@ -47,7 +48,10 @@ class Bridge::Upstream final : public net::WsReceiver {
     bridge_.mux_->take_piece(piece, last);
   }
   void on_drained() override { bridge_.room_.notify_all(); }
-  [[nodiscard]] bool paused() const override { return bridge_.passing_to_.has_value(); }
+  void on_received() override { bridge_.look_at_windows(); }
+  [[nodiscard]] std::size_t room() const override {
+    return bridge_.passing_to_ ? 0 : std::numeric_limits<std::size_t>::max();
+  }
   awaitable<void> resumed() override { return bridge_.passing_room(); }
 
  private:
@@ -158,6 +162,7 @@ awaitable<void> Bridge::life() {
       co_return;
     }
     mux_->suspend();
+    look_at_windows();
     upstream_.reset();
     opened = co_await regain_upstream(why);
     if (opened) continue;
@@ -278,6 +283,7 @@ awaitable<std::string> Bridge::heartbeat() {
   auto heard_from = begun;
   auto last_look = begun;
   std::string why;
+  upstream_->ping();  // how far it is
   while (why.empty()) {
     co_await net::sleep_for(timing_.ping_every);
     auto const now = Clock::now();

@@ -60,11 +60,13 @@ class Bridge final : private cdp::MuxOut {
     Duration dial = 30s;  ///< to connect to the runtime, and for its browser to say what it is
     Duration ping_every = 20s;
     Duration silence_max = 75s;  ///< three unanswered pings
-    Duration farewell = 5s;      ///< for a peer to take its close frame
-    HoldWatch::Timing hold;      ///< for a client that holds others up
-    Duration watch_every = 1s;   ///< how often that is looked at, and whether the run is due
-    Duration probe = 1500ms;     ///< for the runtime to answer a probe
-    Duration idle_poll = 50ms;   ///< the same, while commands nobody waits for are in flight
+    Duration stuck =
+        50ms;  ///< for the runtime to answer something of a client whose window is full
+    Duration farewell = 5s;     ///< for a peer to take its close frame
+    HoldWatch::Timing hold;     ///< for a client that holds others up
+    Duration watch_every = 1s;  ///< how often that is looked at, and whether the run is due
+    Duration probe = 1500ms;    ///< for the runtime to answer a probe
+    Duration idle_poll = 50ms;  ///< the same, while commands nobody waits for are in flight
     /// Before a stop that failed is tried again; doubles.
     std::chrono::milliseconds stop_again{2000};
     std::chrono::milliseconds stop_again_max{60000};
@@ -179,7 +181,9 @@ class Bridge final : private cdp::MuxOut {
   void client_drained();
   void from_client(ClientId who, std::string_view frame);
   [[nodiscard]] bool upstream_full() const;
-  awaitable<void> upstream_room();
+  /// Bytes that may be read of it now. At 0 wait_for_room() ends when there may be some again.
+  [[nodiscard]] std::size_t room_for(Client const& client) const;
+  awaitable<void> wait_for_room(Client& client);
 
  private:
   class Upstream;
@@ -272,6 +276,7 @@ class Bridge final : private cdp::MuxOut {
   awaitable<void> run_client(std::unique_ptr<Seat> seat);
   void evict(Client& client);
   awaitable<void> passing_room();
+  void look_at_windows();
   awaitable<void> evict_later(ClientId who);
   [[nodiscard]] Client* find_client(ClientId who) const;
 
@@ -336,6 +341,12 @@ class Bridge final : private cdp::MuxOut {
 
   net::Broadcast changed_;
   net::Broadcast room_;
+  /// A client whose window is full, or waits for the answer that tells how long the queue is.
+  struct Windowed {
+    ClientId who{};
+    net::Signal* opened = nullptr;  // while it waits
+  };
+  std::vector<Windowed> windowed_;
   std::optional<ClientId> passing_to_;  // a reply in pieces comes faster than it reads
   Duration passing_patience_{};         // left for this reply
   net::Broadcast drained_;              // of that client

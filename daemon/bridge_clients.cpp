@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "base/scope_exit.hpp"
 #include "cdp/errors.hpp"
 #include "cdp/protocol_schema.hpp"
@@ -38,6 +41,7 @@ class Bridge::Seat {
       bridge_.clients_.erase(who_);
       bridge_.mux_->leave(who_);
       --bridge_.joined_;
+      bridge_.look_at_windows();
     }
     std::erase(bridge_.line_, place_);
     --bridge_.attaches_;
@@ -233,8 +237,49 @@ bool Bridge::upstream_full() const {
   return upstream_ && upstream_->queued() > config_.limits.upstream_queue;
 }
 
-awaitable<void> Bridge::upstream_room() {
+// Who is alone with the runtime delays nobody.
+std::size_t Bridge::room_for(Client const& client) const {
+  if (upstream_full()) return 0;
+  if (!mux_ || clients_.size() < 2) return std::numeric_limits<std::size_t>::max();
+  return client.window().room(mux_->flow(client.id()));
+}
+
+awaitable<void> Bridge::wait_for_room(Client& client) {
   while (upstream_full()) co_await room_.wait();
+  net::Signal opened(loop_.executor());
+  asio::steady_timer patience(loop_.executor());
+  auto const mine = [&](Windowed const& each) { return each.who == client.id(); };
+  auto const over = scope_exit([&] {
+    for (auto& each : windowed_)
+      if (mine(each)) each.opened = nullptr;
+  });
+  while (room_for(client) == 0 && !upstream_full()) {
+    auto const before = mux_->flow(client.id());
+    client.window().filled(before, Clock::now());
+    if (std::none_of(windowed_.begin(), windowed_.end(), mine))
+      windowed_.push_back({client.id(), nullptr});
+    for (auto& each : windowed_)
+      if (mine(each)) each.opened = &opened;
+    patience.expires_after(timing_.stuck);
+    auto const first = co_await (opened.wait() || patience.async_wait(no_throw));
+    if (first.index() == 0 || !mux_) continue;
+    auto const now = mux_->flow(client.id());
+    if (now.answered == before.answered) client.window().stuck(now);
+  }
+}
+
+void Bridge::look_at_windows() {
+  if (windowed_.empty() || !mux_) return;
+  auto const now = Clock::now();
+  std::erase_if(windowed_, [&](Windowed& each) {
+    auto* const client = find_client(each.who);
+    if (client == nullptr) return true;
+    auto const flow = mux_->flow(each.who);
+    client->window().answered(flow, now, upstream_ ? upstream_->round_trip() : Duration());
+    if (each.opened != nullptr && room_for(*client) > 0)
+      std::exchange(each.opened, nullptr)->notify();
+    return each.opened == nullptr && !client->window().measures();
+  });
 }
 
 void Bridge::to_upstream(cdp::Spliced const& message) {

@@ -33,12 +33,12 @@ void Client::on_message(net::WsOpcode kind, std::span<char> payload) {
   }
 }
 
-bool Client::paused() const {
-  return bridge_.upstream_full();
+std::size_t Client::room() const {
+  return bridge_.room_for(*this);
 }
 
 awaitable<void> Client::resumed() {
-  return bridge_.upstream_room();
+  return bridge_.wait_for_room(*this);
 }
 
 void Client::on_drained() {

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/ids.hpp"
+#include "daemon/window.hpp"
 #include "net/ws_stream.hpp"
 
 namespace bridge {
@@ -12,7 +13,7 @@ namespace bridge {
 class Bridge;
 
 /// One local WebSocket that has joined the mux. Hands its frames to the bridge and is not read
-/// while the runtime's queue is full.
+/// while the runtime's queue, or its share of it, is full.
 class Client final : public net::WsReceiver {
  public:
   /// `agent` is the handshake's User-Agent, to name the client by.
@@ -26,10 +27,12 @@ class Client final : public net::WsReceiver {
   [[nodiscard]] std::string const& name() const { return name_; }
   [[nodiscard]] net::WsStream& ws() { return *ws_; }
   [[nodiscard]] net::WsStream const& ws() const { return *ws_; }
+  [[nodiscard]] Window& window() { return window_; }
+  [[nodiscard]] Window const& window() const { return window_; }
 
  private:
   void on_message(net::WsOpcode kind, std::span<char> payload) override;
-  [[nodiscard]] bool paused() const override;
+  [[nodiscard]] std::size_t room() const override;
   awaitable<void> resumed() override;
   void on_drained() override;
 
@@ -37,6 +40,7 @@ class Client final : public net::WsReceiver {
   ClientId id_;
   std::string name_;
   std::unique_ptr<net::WsStream> ws_;
+  Window window_;
 };
 
 }  // namespace bridge

@@ -55,7 +55,7 @@ awaitable<void> Gateway::relay(net::HttpExchange& exchange, RunId run, Runtimes:
   std::string from_browser;
   auto dialled = co_await net::dial_ws_raw(loop_, std::move(admitted.devtools), reach, kDialLimit,
                                            from_browser);
-  auto* const browser = std::get_if<std::unique_ptr<net::ByteStream>>(&dialled);
+  auto* const browser = std::get_if<std::unique_ptr<net::SocketStream>>(&dialled);
   if (browser == nullptr) {
     Problem problem(503, "run.browser_host_unavailable", "Chromium did not take the connection.");
     co_await refuse(exchange, std::move(problem), request_id);

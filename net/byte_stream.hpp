@@ -1,13 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <span>
 
 #include "net/asio.hpp"
 
 namespace bridge::net {
 
-/// A connected TCP, Unix or TLS stream. One reader and one writer at a time.
+/// A connected stream. One reader and one writer at a time.
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
@@ -18,15 +19,6 @@ class ByteStream {
 
   /// Sends everything, in one gather write where the socket takes it.
   virtual awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) = 0;
-
-  /// It can do without a coroutine: see the next two.
-  [[nodiscard]] virtual bool sends_at_once() const noexcept { return false; }
-  /// Sends what the socket takes at this moment, in one gather write: how many bytes, maybe 0.
-  virtual Result<std::size_t> try_send(std::span<asio::const_buffer const> /*pieces*/) {
-    return std::size_t{0};
-  }
-  /// Calls once when the socket may take more, or is closed; never when the stream is gone by then.
-  virtual void when_writable(std::function<void()> /*ready*/) {}
 
   /// FIN after what was sent; reading goes on.
   virtual void shutdown_send() noexcept = 0;
@@ -39,6 +31,27 @@ class ByteStream {
 
   /// "127.0.0.1:43210", or a word for a Unix socket.
   [[nodiscard]] virtual std::string peer() const = 0;
+};
+
+/// A TCP or Unix socket, with or without TLS, that is ours: it can be written to without a
+/// coroutine.
+class SocketStream : public ByteStream {
+ public:
+  awaitable<Result<std::span<char>>> receive() final {
+    return receive(std::numeric_limits<std::size_t>::max());
+  }
+  /// No more than `at_most` bytes, which is not 0.
+  virtual awaitable<Result<std::span<char>>> receive(std::size_t at_most) = 0;
+
+  awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) final;
+  /// Takes what can go out at this moment, in one gather write: how many bytes, maybe 0.
+  virtual Result<std::size_t> try_send(std::span<asio::const_buffer const> pieces) = 0;
+  /// Calls once when try_send() may take more, or the stream is closed; never when it is gone.
+  virtual void when_writable(std::function<void()> ready) = 0;
+
+ protected:
+  /// The same for a coroutine.
+  virtual awaitable<Result<void>> writable() = 0;
 };
 
 }  // namespace bridge::net

@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kRefusalMax = 64 * 1024;
 
 struct Opened {
-  std::unique_ptr<ByteStream> bytes;
+  std::unique_ptr<SocketStream> bytes;
   std::string early;
   HttpReply reply;
 };
@@ -63,7 +63,7 @@ awaitable<DialResult> dial_ws(Loop& loop, Url url, Reach const& reach, WsLimits 
   auto raw = co_await dial_ws_raw(loop, std::move(url), reach, limit, early);
   if (auto* error = std::get_if<Error>(&raw)) co_return DialResult(std::move(*error));
   if (auto* refused = std::get_if<UpgradeRefused>(&raw)) co_return DialResult(std::move(*refused));
-  auto& bytes = std::get<std::unique_ptr<ByteStream>>(raw);
+  auto& bytes = std::get<std::unique_ptr<SocketStream>>(raw);
   co_return DialResult(
       std::make_unique<WsStream>(loop, std::move(bytes), WsRole::client, limits, std::move(early)));
 }

@@ -16,7 +16,7 @@ struct UpgradeRefused {
 };
 
 using DialResult = std::variant<std::unique_ptr<WsStream>, UpgradeRefused, Error>;
-using RawDialResult = std::variant<std::unique_ptr<ByteStream>, UpgradeRefused, Error>;
+using RawDialResult = std::variant<std::unique_ptr<SocketStream>, UpgradeRefused, Error>;
 
 /// Opens a WebSocket to a ws or wss address within `limit`. Errors name the origin only, never path
 /// or query.

@@ -28,8 +28,9 @@ TunnelProxy tunnel_proxy(Url const& url) {
   return proxy;
 }
 
-awaitable<Result<std::unique_ptr<ByteStream>>> open_stream(Loop& loop, Url url, Reach const& reach,
-                                                           std::string doing) {
+awaitable<Result<std::unique_ptr<SocketStream>>> open_stream(Loop& loop, Url url,
+                                                             Reach const& reach,
+                                                             std::string doing) {
   auto const proxy = reach.proxies.choose(url);
   if (proxy) doing += fmt::format(" through proxy {}", proxy->origin());
   Url const& first = proxy ? *proxy : url;
@@ -42,7 +43,7 @@ awaitable<Result<std::unique_ptr<ByteStream>>> open_stream(Loop& loop, Url url, 
   }
   if (url.tls()) {
     if (reach.tls == nullptr) co_return Error(Errc::refused, doing + " (TLS is not set up)");
-    co_return co_await reach.tls->connect(std::move(*tcp), url.host);
+    co_return co_await reach.tls->connect(loop, std::move(*tcp), url.host);
   }
   error_code ec;
   auto const peer = tcp->remote_endpoint(ec);
@@ -62,7 +63,8 @@ bool is_stale(Error const& error) {
 
 }  // namespace
 
-awaitable<Result<std::unique_ptr<ByteStream>>> connect_to(Loop& loop, Url url, Reach const& reach) {
+awaitable<Result<std::unique_ptr<SocketStream>>> connect_to(Loop& loop, Url url,
+                                                            Reach const& reach) {
   auto const doing = fmt::format("connect {}", url.origin());
   co_return co_await within(reach.connect_limit, open_stream(loop, std::move(url), reach, doing),
                             doing);

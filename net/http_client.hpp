@@ -23,7 +23,8 @@ struct Reach {
 /// A byte stream to `url`'s host and port: name resolution, TCP, a proxy's CONNECT, TLS with
 /// verified name, all within the connect limit. `reach` lasts until the call ends. Errors name
 /// origins only.
-awaitable<Result<std::unique_ptr<ByteStream>>> connect_to(Loop& loop, Url url, Reach const& reach);
+awaitable<Result<std::unique_ptr<SocketStream>>> connect_to(Loop& loop, Url url,
+                                                            Reach const& reach);
 
 /// HTTP/1.1 requests. Redirects are not followed: a key must not travel to another host.
 /// GET and HEAD use a kept connection where there is one, and are sent again on a new one when the

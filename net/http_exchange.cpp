@@ -37,7 +37,7 @@ awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bo
   co_return Result<void>{};
 }
 
-HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes,
+HttpExchange::HttpExchange(Loop& loop, std::unique_ptr<SocketStream>& bytes,
                            HttpRequestReader& reader, HttpRequest request,
                            std::string local_authority, ExchangeLimits limits)
     : loop_(loop),

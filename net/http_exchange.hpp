@@ -28,7 +28,7 @@ awaitable<Result<void>> send_reply(ByteStream& bytes, HttpReply const& reply, bo
 class HttpExchange {
  public:
   /// `reader` stands behind what `request` holds.
-  HttpExchange(Loop& loop, std::unique_ptr<ByteStream>& bytes, HttpRequestReader& reader,
+  HttpExchange(Loop& loop, std::unique_ptr<SocketStream>& bytes, HttpRequestReader& reader,
                HttpRequest request, std::string local_authority, ExchangeLimits limits);
 
   /// Its body is empty when the handler wanted it in pieces.
@@ -95,7 +95,7 @@ class HttpExchange {
                               std::string_view after);
 
   Loop& loop_;
-  std::unique_ptr<ByteStream>& bytes_;
+  std::unique_ptr<SocketStream>& bytes_;
   HttpRequestReader& reader_;
   HttpRequest request_;
   std::string local_authority_;

@@ -257,7 +257,8 @@ awaitable<Result<HttpRequest>> HttpServer::next_request(ByteStream& bytes,
   co_return co_await within(limits_.request_deadline, reader.read(plan_), "HTTP request");
 }
 
-awaitable<void> HttpServer::serve(std::unique_ptr<ByteStream> bytes, std::string local_authority) {
+awaitable<void> HttpServer::serve(std::unique_ptr<SocketStream> bytes,
+                                  std::string local_authority) {
   ++connections_;
   auto const leave = scope_exit([&] {
     --connections_;

@@ -62,14 +62,14 @@ class HttpServer {
  private:
   class Acceptor;
   struct Accepted {
-    std::unique_ptr<ByteStream> bytes;
+    std::unique_ptr<SocketStream> bytes;
     std::string local_authority;
   };
   awaitable<Result<Accepted>> accept_one(Acceptor& acceptor);
   awaitable<void> accept_loop(Acceptor& acceptor);
   void make_place();
   awaitable<Result<HttpRequest>> next_request(ByteStream& bytes, HttpRequestReader& reader);
-  awaitable<void> serve(std::unique_ptr<ByteStream> bytes, std::string local_authority);
+  awaitable<void> serve(std::unique_ptr<SocketStream> bytes, std::string local_authority);
 
   Loop& loop_;
   HttpHandler& handler_;

@@ -1,7 +1,7 @@
 #include "net/plain_stream.hpp"
 
+#include <algorithm>
 #include <functional>
-#include <vector>
 
 namespace bridge::net {
 namespace {
@@ -10,7 +10,7 @@ bool would_block(error_code ec) {
   return ec == asio::error::would_block || ec == asio::error::try_again;
 }
 
-class PlainStream final : public ByteStream {
+class PlainStream final : public SocketStream {
  public:
   PlainStream(Loop& loop, asio::generic::stream_protocol::socket socket, std::string peer)
       : loop_(loop), socket_(std::move(socket)), peer_(std::move(peer)) {
@@ -18,9 +18,10 @@ class PlainStream final : public ByteStream {
     socket_.non_blocking(true, ignored);
   }
 
-  // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer. The
-  // wait costs Asio an epoll_ctl; a read into a buffer of our own would cost it one that fails.
-  awaitable<Result<std::span<char>>> receive() override {
+  // Waits for readiness and reads at once into the Loop's scratch: an idle socket has no buffer.
+  // The wait costs Asio an epoll_ctl; a read into a buffer of our own would cost it one that fails.
+  awaitable<Result<std::span<char>>> receive(std::size_t at_most) override {
+    auto const room = loop_.scratch().first(std::min(at_most, loop_.scratch().size()));
     for (;;) {
       if (more_) {
         // A peer that sends faster than we read must not keep the writers from what it caused.
@@ -30,16 +31,13 @@ class PlainStream final : public ByteStream {
         if (waited) co_return Error(waited, "read");
       }
       error_code ec;
-      auto const n =
-          socket_.read_some(asio::buffer(loop_.scratch().data(), loop_.scratch().size()), ec);
-      more_ = !ec && n == loop_.scratch().size();
-      if (!ec) co_return loop_.scratch().first(n);
+      auto const n = socket_.read_some(asio::buffer(room.data(), room.size()), ec);
+      more_ = !ec && n == room.size();
+      if (!ec) co_return room.first(n);
       if (ec == asio::error::eof) co_return Error(Errc::end_of_stream, "read");
       if (!would_block(ec)) co_return Error(ec, "read");
     }
   }
-
-  bool sends_at_once() const noexcept override { return true; }
 
   Result<std::size_t> try_send(std::span<asio::const_buffer const> pieces) override {
     error_code ec;
@@ -55,31 +53,6 @@ class PlainStream final : public ByteStream {
       if (alive.lock()) ready();
     };
     socket_.async_wait(socket_.wait_write, std::move(call));
-  }
-
-  awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) override {
-    std::vector<asio::const_buffer> rest;  // filled only when the socket takes a part of a piece
-    while (!pieces.empty()) {
-      error_code ec;
-      auto n = socket_.write_some(pieces, ec);
-      if (would_block(ec)) {
-        auto const [waited] = co_await socket_.async_wait(socket_.wait_write, no_throw);
-        if (waited) co_return Error(waited, "write");
-        continue;
-      }
-      if (ec) co_return Error(ec, "write");
-      while (!pieces.empty() && n >= pieces.front().size()) {
-        n -= pieces.front().size();
-        pieces = pieces.subspan(1);
-      }
-      if (n == 0) continue;
-      if (rest.empty()) {
-        rest.assign(pieces.begin(), pieces.end());
-        pieces = rest;
-      }
-      rest[rest.size() - pieces.size()] += n;
-    }
-    co_return Result<void>{};
   }
 
   void shutdown_send() noexcept override {
@@ -99,6 +72,12 @@ class PlainStream final : public ByteStream {
   std::string peer() const override { return peer_; }
 
  private:
+  awaitable<Result<void>> writable() override {
+    auto const [waited] = co_await socket_.async_wait(socket_.wait_write, no_throw);
+    if (waited) co_return Error(waited, "write");
+    co_return Result<void>{};
+  }
+
   Loop& loop_;
   asio::generic::stream_protocol::socket socket_;
   std::string peer_;
@@ -108,9 +87,9 @@ class PlainStream final : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> make_plain_stream(Loop& loop,
-                                              asio::generic::stream_protocol::socket socket,
-                                              std::string peer) {
+std::unique_ptr<SocketStream> make_plain_stream(Loop& loop,
+                                                asio::generic::stream_protocol::socket socket,
+                                                std::string peer) {
   return std::make_unique<PlainStream>(loop, std::move(socket), std::move(peer));
 }
 

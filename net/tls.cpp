@@ -1,16 +1,18 @@
 #include "net/tls.hpp"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/write.hpp>
+#include <cstring>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "net/url.hpp"
 
@@ -18,10 +20,9 @@ namespace bridge::net {
 namespace {
 
 namespace ssl = asio::ssl;
-using SslStream = ssl::stream<Tcp::socket>;
 
-// One TLS record: OpenSSL never hands out more at a time.
-constexpr std::size_t kRecordMax = 16 * 1024;
+constexpr std::size_t kReadMax = 64 * 1024;
+constexpr std::size_t kWriteMax = 64 * 1024;  // of plain text, in records of 16 KiB
 
 bool is_ip_literal(std::string const& host) {
   error_code ec;
@@ -41,53 +42,249 @@ bool is_end(error_code ec) {
   return ec == asio::error::eof || ec == ssl::error::stream_truncated;
 }
 
-class TlsStream final : public ByteStream {
+struct FreeHandle {
+  void operator()(SSL* handle) const { SSL_free(handle); }
+};
+
+/// OpenSSL between two buffers of ours: it reads what `received` holds, and its records pile up in
+/// `to_send` until they leave in one write.
+struct Records {
+  std::vector<char> received = std::vector<char>(kReadMax);
+  std::size_t begin = 0;  // of `received`, what OpenSSL has not read
+  std::size_t end = 0;
+  std::string to_send;
+
+  static int read(BIO* bio, char* to, int most) {
+    auto& self = *static_cast<Records*>(BIO_get_data(bio));
+    BIO_clear_retry_flags(bio);
+    auto const n = std::min(static_cast<std::size_t>(most), self.end - self.begin);
+    if (n == 0) {
+      BIO_set_retry_read(bio);
+      return -1;
+    }
+    std::memcpy(to, self.received.data() + self.begin, n);
+    self.begin += n;
+    return static_cast<int>(n);
+  }
+  static int write(BIO* bio, char const* from, int length) {
+    BIO_clear_retry_flags(bio);
+    static_cast<Records*>(BIO_get_data(bio))
+        ->to_send.append(from, static_cast<std::size_t>(length));
+    return length;
+  }
+  static long control(BIO*, int what, long, void*) { return what == BIO_CTRL_FLUSH ? 1 : 0; }
+  static BIO_METHOD* method() {
+    static BIO_METHOD* const made = [] {
+      auto* const out = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "records");
+      BIO_meth_set_read(out, read);
+      BIO_meth_set_write(out, write);
+      BIO_meth_set_ctrl(out, control);
+      return out;
+    }();
+    return made;
+  }
+  BIO* make_bio() {
+    auto* const bio = BIO_new(method());
+    BIO_set_data(bio, this);
+    BIO_set_init(bio, 1);
+    return bio;
+  }
+};
+
+class TlsStream final : public SocketStream {
  public:
-  TlsStream(Tcp::socket tcp, ssl::context& context)
-      : peer_(peer_of(tcp)), stream_(std::move(tcp), context) {}
+  TlsStream(Loop& loop, Tcp::socket tcp, SSL_CTX* context)
+      : loop_(loop), socket_(std::move(tcp)), peer_(peer_of(socket_)), handle_(SSL_new(context)) {
+    error_code ignored;
+    socket_.non_blocking(true, ignored);
+    auto* const bio = records_.make_bio();
+    SSL_set_bio(handle_.get(), bio, bio);
+    SSL_set_connect_state(handle_.get());
+  }
 
   // OpenSSL takes a session for spoilt whose connection was not ended by close_notify, which we do
   // not send: see shutdown_send().
   ~TlsStream() override {
-    SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_set_shutdown(handle_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
   TlsStream(TlsStream const&) = delete;
   TlsStream& operator=(TlsStream const&) = delete;
 
-  SslStream& stream() { return stream_; }
+  SSL* handle() { return handle_.get(); }
 
-  // Unlike a plain socket's, these bytes cannot land in the Loop's scratch: Asio's TLS read may
-  // decrypt into the buffer some time before it resumes us.
-  awaitable<Result<std::span<char>>> receive() override {
-    auto const [ec, n] = co_await stream_.async_read_some(asio::buffer(received_), no_throw);
-    if (is_end(ec)) co_return Error(Errc::end_of_stream, "read");
-    if (ec) co_return Error(ec, "read");
-    co_return std::span(received_).first(n);
+  awaitable<error_code> handshake() {
+    for (;;) {
+      ERR_clear_error();
+      auto const done = SSL_do_handshake(handle_.get());
+      auto const failed = done == 1 ? error_code() : failure(done);
+      // Also an alert that says why we refuse.
+      while (!records_.to_send.empty()) {
+        if (auto const pushed = push(); !pushed) co_return failed ? failed : pushed.error().code;
+        if (records_.to_send.empty()) break;
+        if (auto const [waited] = co_await socket_.async_wait(socket_.wait_write, no_throw); waited)
+          co_return waited;
+      }
+      if (done == 1 || failed) co_return failed;
+      if (auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw); waited)
+        co_return waited;
+      if (auto const ec = pull(); ec) co_return ec;
+    }
   }
 
-  awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) override {
-    auto const [ec, n] = co_await asio::async_write(stream_, pieces, no_throw);
-    if (ec) co_return Error(ec, "write");
-    co_return Result<void>{};
+  // Decrypted into the Loop's scratch just before it returns.
+  awaitable<Result<std::span<char>>> receive(std::size_t at_most) override {
+    auto const room = loop_.scratch().first(std::min(at_most, loop_.scratch().size()));
+    for (;;) {
+      // A peer that sends faster than we read must not keep the writers from what it caused.
+      if (std::exchange(more_, false)) co_await asio::post(socket_.get_executor(), no_throw);
+      error_code ec;
+      auto const n = decrypt(room, ec);
+      // What OpenSSL answers by itself, to a change of keys for instance.
+      if (!records_.to_send.empty() && !pushing_)
+        if (auto const pushed = push(); !pushed) co_return pushed.error();
+      more_ = n == room.size();
+      if (n > 0) co_return room.first(n);
+      if (is_end(ec)) co_return Error(Errc::end_of_stream, "read");
+      if (ec) co_return Error(ec, "read");
+      if (auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw); waited)
+        co_return Error(waited, "read");
+      if (ec = pull(); is_end(ec)) co_return Error(Errc::end_of_stream, "read");
+      if (ec) co_return Error(ec, "read");
+    }
+  }
+
+  Result<std::size_t> try_send(std::span<asio::const_buffer const> pieces) override {
+    if (pushing_) return std::size_t{0};
+    std::size_t taken = 0;
+    for (auto const& piece : pieces) {
+      auto const size = std::min(piece.size(), kWriteMax - taken);
+      std::size_t n = 0;
+      ERR_clear_error();
+      if (size == 0) continue;
+      if (auto const done = SSL_write_ex(handle_.get(), piece.data(), size, &n); done != 1)
+        return Error(failure(done), "write");
+      taken += n;
+    }
+    if (auto const pushed = push(); !pushed) return pushed.error();
+    return taken;
+  }
+
+  void when_writable(std::function<void()> ready) override {
+    if (pushing_) {
+      ready_ = std::move(ready);
+    } else {
+      wait_to_push(std::move(ready));
+    }
   }
 
   // A FIN without close_notify: the alert would need a write of its own, and who closes politely
   // has said so one layer up (a WebSocket close frame, an HTTP length).
   void shutdown_send() noexcept override {
+    if (pushing_) {
+      fin_ = true;
+      return;
+    }
     error_code ignored;
-    stream_.lowest_layer().shutdown(Tcp::socket::shutdown_send, ignored);
+    socket_.shutdown(Tcp::socket::shutdown_send, ignored);
   }
   void close() noexcept override {
     error_code ignored;
-    stream_.lowest_layer().close(ignored);
+    socket_.close(ignored);
   }
-  bool is_open() const noexcept override { return stream_.lowest_layer().is_open(); }
+  bool is_open() const noexcept override { return socket_.is_open(); }
   std::string peer() const override { return peer_; }
 
  private:
+  /// What OpenSSL's last call has failed of; none when it only wants more from the peer.
+  error_code failure(int returned) const {
+    switch (SSL_get_error(handle_.get(), returned)) {
+      case SSL_ERROR_WANT_READ:
+      case SSL_ERROR_WANT_WRITE:
+        return {};
+      case SSL_ERROR_ZERO_RETURN:
+        return asio::error::eof;
+      default:
+        break;
+    }
+    auto const code = ERR_get_error();
+    if (code == 0) return asio::error::eof;
+    return {static_cast<int>(code), asio::error::get_ssl_category()};
+  }
+
+  /// Reads into the empty `received`.
+  error_code pull() {
+    error_code ec;
+    auto const n =
+        socket_.read_some(asio::buffer(records_.received.data(), records_.received.size()), ec);
+    if (ec == asio::error::would_block || ec == asio::error::try_again) return {};
+    records_.begin = 0;
+    records_.end = n;
+    return ec;
+  }
+
+  std::size_t decrypt(std::span<char> to, error_code& ec) {
+    std::size_t total = 0;
+    while (total < to.size()) {
+      std::size_t n = 0;
+      ERR_clear_error();
+      auto const done = SSL_read_ex(handle_.get(), to.data() + total, to.size() - total, &n);
+      if (done != 1) {
+        ec = failure(done);
+        break;
+      }
+      total += n;
+    }
+    return total;
+  }
+
+  /// Writes of the records what the socket takes; waits for the rest to go.
+  Result<void> push() {
+    auto& out = records_.to_send;
+    error_code ec;
+    auto const n = socket_.write_some(asio::buffer(out), ec);
+    if (ec && ec != asio::error::would_block && ec != asio::error::try_again)
+      return Error(ec, "write");
+    out.erase(0, n);
+    if (!out.empty() && !pushing_) {
+      pushing_ = true;
+      wait_to_push([this] { push_on(); });
+    }
+    return {};
+  }
+  void push_on() {
+    pushing_ = false;
+    auto const pushed = push();
+    if (pushing_) return;
+    if (fin_ && pushed) shutdown_send();
+    if (auto const ready = std::exchange(ready_, nullptr)) ready();
+  }
+  void wait_to_push(std::function<void()> next) {
+    if (!alive_) alive_ = std::make_shared<bool>(true);
+    auto call = [alive = std::weak_ptr(alive_), next = std::move(next)](error_code) {
+      if (alive.lock()) next();
+    };
+    socket_.async_wait(Tcp::socket::wait_write, std::move(call));
+  }
+  awaitable<Result<void>> writable() override {
+    while (pushing_) {
+      auto const [waited] = co_await socket_.async_wait(Tcp::socket::wait_write, no_throw);
+      if (waited) co_return Error(waited, "write");
+      // Those who wait are called in no order: let the records go first.
+      co_await asio::post(socket_.get_executor(), no_throw);
+    }
+    co_return Result<void>{};
+  }
+
+  Loop& loop_;
+  Tcp::socket socket_;
   std::string peer_;
-  SslStream stream_;
-  std::array<char, kRecordMax> received_{};
+  Records records_;
+  std::unique_ptr<SSL, FreeHandle> handle_;
+  bool more_ = false;     // the last read filled the buffer: there may be more already
+  bool pushing_ = false;  // records wait for the socket; nothing else may go
+  bool fin_ = false;      // and the end of the stream behind them
+  std::function<void()> ready_;
+  std::shared_ptr<bool> alive_;  // for who waits for the socket
 };
 
 // The verified name is set on OpenSSL itself and not as Asio's host_name_verification callback,
@@ -160,6 +357,8 @@ struct TlsContext::Impl {
     if (ec) return Error(ec, "TLS: the system's certificates");
     if (!options.ca_file.empty()) made.load_verify_file(options.ca_file, ec);
     if (ec) return Error(ec, fmt::format("TLS: certificates in {}", options.ca_file));
+    SSL_CTX_set_options(made.native_handle(), SSL_OP_NO_RENEGOTIATION);
+    SSL_CTX_set_mode(made.native_handle(), SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(made.native_handle(),
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(made.native_handle(), keep);
@@ -180,19 +379,19 @@ Result<std::unique_ptr<TlsContext>> TlsContext::make(TlsOptions const& options) 
   return std::unique_ptr<TlsContext>(new TlsContext(std::move(impl)));
 }
 
-awaitable<Result<std::unique_ptr<ByteStream>>> TlsContext::connect(Tcp::socket tcp,
-                                                                   std::string host) {
+awaitable<Result<std::unique_ptr<SocketStream>>> TlsContext::connect(Loop& loop, Tcp::socket tcp,
+                                                                     std::string host) {
   if (impl_->options.insecure && !is_loopback_host(host))
     co_return Error(Errc::refused, fmt::format("TLS to {} without verification", host));
   if (auto const opened = impl_->open(); !opened) co_return opened.error();
-  auto bytes = std::make_unique<TlsStream>(std::move(tcp), *impl_->context);
-  auto* const handle = bytes->stream().native_handle();
+  auto bytes = std::make_unique<TlsStream>(loop, std::move(tcp), impl_->context->native_handle());
+  auto* const handle = bytes->handle();
   if (!expect_name(handle, host) || !offer_http1(handle))
     co_return Error(Errc::bad_url, fmt::format("TLS to {}: not a name TLS can carry", host));
   impl_->resume(handle, host);
-  auto const [ec] = co_await bytes->stream().async_handshake(SslStream::client, no_throw);
+  auto const ec = co_await bytes->handshake();
   if (ec) co_return handshake_error(handle, ec, host);
-  co_return std::unique_ptr<ByteStream>(std::move(bytes));
+  co_return std::unique_ptr<SocketStream>(std::move(bytes));
 }
 
 }  // namespace bridge::net

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "net/byte_stream.hpp"
+#include "net/loop.hpp"
 
 namespace bridge::net {
 
@@ -21,7 +22,8 @@ class TlsContext {
 
   /// Handshakes over `tcp`, which is connected. A failed verification is Errc::bad_certificate and
   /// `doing` says why.
-  awaitable<Result<std::unique_ptr<ByteStream>>> connect(Tcp::socket tcp, std::string host);
+  awaitable<Result<std::unique_ptr<SocketStream>>> connect(Loop& loop, Tcp::socket tcp,
+                                                           std::string host);
 
  private:
   struct Impl;

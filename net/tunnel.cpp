@@ -229,9 +229,9 @@ awaitable<Result<void>> ask_socks(Tcp::socket& socket, TunnelProxy const& proxy,
   co_return Result<void>{};
 }
 
-awaitable<Result<std::unique_ptr<ByteStream>>> tunnel(Loop& loop, TunnelProxy proxy, Url target,
-                                                      TlsContext* tls, Duration limit,
-                                                      std::string doing) {
+awaitable<Result<std::unique_ptr<SocketStream>>> tunnel(Loop& loop, TunnelProxy proxy, Url target,
+                                                        TlsContext* tls, Duration limit,
+                                                        std::string doing) {
   Url first;
   first.scheme = "http";
   first.host = proxy.host;
@@ -242,7 +242,7 @@ awaitable<Result<std::unique_ptr<ByteStream>>> tunnel(Loop& loop, TunnelProxy pr
   if (!opened) co_return opened.error();
   if (target.tls()) {
     if (tls == nullptr) co_return Error(Errc::refused, doing + " (TLS is not set up)");
-    co_return co_await tls->connect(std::move(*tcp), target.host);
+    co_return co_await tls->connect(loop, std::move(*tcp), target.host);
   }
   asio::generic::stream_protocol::socket socket(std::move(*tcp));
   co_return make_plain_stream(loop, std::move(socket), "proxy");
@@ -296,9 +296,9 @@ awaitable<Result<void>> open_tunnel(Tcp::socket& socket, TunnelProxy const& prox
   co_return co_await ask_socks(socket, proxy, asked, doing);
 }
 
-awaitable<Result<std::unique_ptr<ByteStream>>> connect_through(Loop& loop, TunnelProxy proxy,
-                                                               Url target, TlsContext* tls,
-                                                               Duration limit) {
+awaitable<Result<std::unique_ptr<SocketStream>>> connect_through(Loop& loop, TunnelProxy proxy,
+                                                                 Url target, TlsContext* tls,
+                                                                 Duration limit) {
   auto const doing = fmt::format("connect {} through proxy {}", target.origin(), proxy.origin());
   co_return co_await within(
       limit, tunnel(loop, std::move(proxy), std::move(target), tls, limit, doing), doing);

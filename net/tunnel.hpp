@@ -41,8 +41,8 @@ awaitable<Result<void>> open_tunnel(Tcp::socket& socket, TunnelProxy const& prox
 
 /// A byte stream to `target` through `proxy`, loopback or not, with TLS where its scheme wants it;
 /// `tls` is needed then, and lasts as long as the stream. All within `limit`.
-awaitable<Result<std::unique_ptr<ByteStream>>> connect_through(Loop& loop, TunnelProxy proxy,
-                                                               Url target, TlsContext* tls,
-                                                               Duration limit);
+awaitable<Result<std::unique_ptr<SocketStream>>> connect_through(Loop& loop, TunnelProxy proxy,
+                                                                 Url target, TlsContext* tls,
+                                                                 Duration limit);
 
 }  // namespace bridge::net

@@ -33,6 +33,7 @@ class WsStream::Sink final : public WsDecoder::Sink {
     return !stream_.aborted_;
   }
   bool on_pong(std::string_view) override {
+    stream_.ponged();
     to_.on_pong();
     return !stream_.aborted_;
   }
@@ -51,20 +52,18 @@ class WsStream::Sink final : public WsDecoder::Sink {
   WsReceiver& to_;
 };
 
-WsStream::WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits,
+WsStream::WsStream(Loop& loop, std::unique_ptr<SocketStream> bytes, WsRole role, WsLimits limits,
                    std::string early)
     // Commands of many clients that are ready leave for the runtime in one write.
     : Flushable(loop, role == WsRole::server),
       loop_(loop),
       bytes_(std::move(bytes)),
-      at_once_(bytes_->sends_at_once()),
       role_(role),
       limits_(limits),
       decoder_(role, limits.message_max, limits.check_utf8),
       early_(std::move(early)),
       out_(loop.blocks()),
-      more_(loop.executor()),
-      ending_signal_(loop.executor()) {}
+      wake_(loop.executor()) {}
 
 WsStream::~WsStream() = default;
 
@@ -74,17 +73,7 @@ awaitable<Error> WsStream::run(WsReceiver& to) {
     to_ = nullptr;
     bytes_->close();
   });
-  if (at_once_) {
-    wake_writer();
-    co_await read_loop(to);
-    while (!aborted_ && !out_.empty()) co_await more_.wait();
-  } else {
-    co_await (read_loop(to) && write_loop(to));
-  }
-  co_return end_;
-}
-
-awaitable<void> WsStream::read_loop(WsReceiver& to) {
+  wake_writer();
   reading_ = true;
   Result<void> fed;
   if (!early_.empty()) {
@@ -92,11 +81,12 @@ awaitable<void> WsStream::read_loop(WsReceiver& to) {
     fed = feed(early, to);
   }
   while (fed) {
-    if (to.paused() && !ending_) {
-      co_await (to.resumed() || ending_signal_.wait());
+    auto const room = to.room();
+    if (room == 0 && !ending_) {
+      co_await (to.resumed() || wake_.wait());
       continue;
     }
-    auto got = co_await bytes_->receive();
+    auto const got = co_await bytes_->receive(std::max<std::size_t>(room, 1));
     if (got) {
       fed = feed(*got, to);
     } else {
@@ -111,7 +101,8 @@ awaitable<void> WsStream::read_loop(WsReceiver& to) {
     if (!rest) break;
   }
   reading_ = false;
-  more_.notify();
+  while (!aborted_ && !out_.empty()) co_await wake_.wait();
+  co_return end_;
 }
 
 Result<void> WsStream::feed(std::span<char> bytes, WsReceiver& to) {
@@ -120,6 +111,7 @@ Result<void> WsStream::feed(std::span<char> bytes, WsReceiver& to) {
   Sink sink(*this, to);
   Loop::Batch const batch(loop_);
   auto const bad = decoder_.feed(bytes, sink);
+  to.on_received();
   if (aborted_) return Error(Errc::cancelled, "websocket ended");
   if (bad != 0) {
     put_close(bad, "");
@@ -171,7 +163,16 @@ void WsStream::passed(std::size_t bytes) {
 }
 
 void WsStream::ping() {
-  if (!closing()) put_frame(WsOpcode::ping, {}, 0);
+  if (closing()) return;
+  pinged_ = Clock::now();
+  put_frame(WsOpcode::ping, {}, 0);
+}
+
+void WsStream::ponged() {
+  auto const pinged = std::exchange(pinged_, {});
+  if (pinged == Clock::time_point()) return;
+  auto const took = Clock::now() - pinged;
+  round_trip_ = round_trip_ == Duration() ? took : std::min(round_trip_, took);
 }
 
 void WsStream::put_frame(WsOpcode kind, std::span<std::string_view const> pieces,
@@ -228,15 +229,11 @@ void WsStream::abort() noexcept {
 void WsStream::end() noexcept {
   ending_ = true;
   wake_writer();
-  ending_signal_.notify();
+  wake_.notify();
 }
 
 void WsStream::wake_writer() {
-  if (!at_once_) {
-    more_.notify();
-  } else if (to_ != nullptr && !blocked_) {
-    flush_soon();
-  }
+  if (to_ != nullptr && !blocked_) flush_soon();
 }
 
 void WsStream::flush() {
@@ -269,7 +266,7 @@ void WsStream::flush() {
   }
   if (aborted_) out_.clear();
   if (ending_ && !aborted_ && linger_ == nullptr) linger();
-  if (!reading_) more_.notify();
+  if (!reading_) wake_.notify();
 }
 
 // The peer has some time to take our end.
@@ -280,42 +277,6 @@ void WsStream::linger() {
   linger_->async_wait([this, alive = std::weak_ptr(linger_)](error_code gone) {
     if (!gone && alive.lock()) bytes_->close();
   });
-}
-
-awaitable<void> WsStream::write_loop(WsReceiver& to) {
-  std::array<asio::const_buffer, kPiecesPerSend> pieces;
-  while (!aborted_) {
-    if (out_.empty()) {
-      if (ending_) break;
-      co_await more_.wait();
-      continue;
-    }
-    auto const count = out_.peek(pieces);
-    auto const batch = std::span<asio::const_buffer const>(pieces.data(), count);
-    auto const bytes = asio::buffer_size(batch);
-    auto const sent = co_await bytes_->send(batch);
-    if (!sent) {
-      if (!end_.code) end_ = sent.error();
-      abort();
-      break;
-    }
-    sent_bytes_ += bytes;
-    out_.consume(bytes);
-    if (out_.empty()) to.on_drained();
-  }
-  out_.clear();
-  if (aborted_) co_return;
-  bytes_->shutdown_send();
-  co_await wait_for_reader();
-  bytes_->close();
-}
-
-awaitable<void> WsStream::wait_for_reader() {
-  asio::steady_timer timer(co_await asio::this_coro::executor, kLinger);
-  while (reading_) {
-    auto const first = co_await (more_.wait() || timer.async_wait(no_throw));
-    if (first.index() == 1) break;
-  }
 }
 
 }  // namespace bridge::net

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -33,8 +34,11 @@ class WsReceiver {
   virtual void take_piece(std::string_view /*piece*/, bool /*last*/) {}
   /// The peer proved that it is alive.
   virtual void on_pong() {}
-  /// Back-pressure: while true nothing more is read; resumed() is awaited instead.
-  [[nodiscard]] virtual bool paused() const { return false; }
+  /// All messages of one receive have been handed over.
+  virtual void on_received() {}
+  /// Back-pressure: no more bytes than this are read at once. While it is 0 nothing is; resumed()
+  /// is awaited instead.
+  [[nodiscard]] virtual std::size_t room() const { return std::numeric_limits<std::size_t>::max(); }
   virtual awaitable<void> resumed() { co_return; }
   /// Everything queued on this stream has been handed to the kernel.
   virtual void on_drained() {}
@@ -48,7 +52,7 @@ class WsReceiver {
 class WsStream final : private Flushable {
  public:
   /// `early` is what arrived behind the handshake.
-  WsStream(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits,
+  WsStream(Loop& loop, std::unique_ptr<SocketStream> bytes, WsRole role, WsLimits limits,
            std::string early = {});
   ~WsStream();
   WsStream(WsStream const&) = delete;
@@ -75,6 +79,8 @@ class WsStream final : private Flushable {
     return open_ > 0 ? Clock::now() : pieces_ended_;
   }
   void ping();
+  /// The quickest answer to a ping so far; 0: there was none.
+  [[nodiscard]] Duration round_trip() const { return round_trip_; }
 
   /// Polite end: what is queued, then a close frame, then FIN. Nothing can be queued afterwards but
   /// the rest of a message in pieces, which the close frame waits for.
@@ -97,12 +103,10 @@ class WsStream final : private Flushable {
  private:
   class Sink;
 
-  awaitable<void> read_loop(WsReceiver& to);
-  awaitable<void> write_loop(WsReceiver& to);
-  awaitable<void> wait_for_reader();
   void flush() override;
   void wake_writer();
   void passed(std::size_t bytes);
+  void ponged();
   void linger();
   Result<void> feed(std::span<char> bytes, WsReceiver& to);
   void put_frame(WsOpcode kind, std::span<std::string_view const> pieces, std::size_t length);
@@ -110,8 +114,7 @@ class WsStream final : private Flushable {
   void end() noexcept;
 
   Loop& loop_;
-  std::unique_ptr<ByteStream> bytes_;
-  bool at_once_;              // it is written to without a coroutine
+  std::unique_ptr<SocketStream> bytes_;
   WsReceiver* to_ = nullptr;  // while run() does
   WsRole role_;
   WsLimits limits_;
@@ -124,8 +127,9 @@ class WsStream final : private Flushable {
   std::string behind_;        // frames that wait for its end
   bool ends_behind_ = false;  // and then there are no more
   Clock::time_point pieces_ended_{};
-  Signal more_;           // for the writer: there is something to do; for run(): it is done
-  Signal ending_signal_;  // for a paused reader: do not wait any longer
+  Clock::time_point pinged_{};  // the last ping without an answer
+  Duration round_trip_{};
+  Signal wake_;  // for run(): a paused reader is not to wait any longer, or all is written
   WsClose peer_close_;
   Clock::time_point last_received_ = Clock::now();
   std::uint64_t received_bytes_ = 0;

@@ -42,7 +42,7 @@ class CdpClient final : private net::WsReceiver {
  private:
   awaitable<void> live(std::uint16_t port, std::string path);
   void on_message(net::WsOpcode, std::span<char> payload) override;
-  [[nodiscard]] bool paused() const override { return !reads_; }
+  [[nodiscard]] std::size_t room() const override { return reads_ ? SIZE_MAX : 0; }
   awaitable<void> resumed() override { return reading_.wait(); }
 
   net::Loop& loop_;

@@ -71,7 +71,7 @@ class FakeUpstream::Connection final : public net::WsReceiver {
       answer(command);
     }
   }
-  [[nodiscard]] bool paused() const override { return !owner_.reads_; }
+  [[nodiscard]] std::size_t room() const override { return owner_.reads_ ? SIZE_MAX : 0; }
   awaitable<void> resumed() override { return owner_.reading_.wait(); }
 
   void release() {

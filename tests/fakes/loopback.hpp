@@ -22,7 +22,7 @@ struct SocketPair {
     near.set_option(asio::socket_base::receive_buffer_size(1 << 20));  // bursts arrive as bursts
   }
   /// `near`, wrapped. It is gone from the pair then.
-  [[nodiscard]] std::unique_ptr<net::ByteStream> take_near(net::Loop& loop) {
+  [[nodiscard]] std::unique_ptr<net::SocketStream> take_near(net::Loop& loop) {
     return net::make_plain_stream(loop, std::move(near), "peer");
   }
 

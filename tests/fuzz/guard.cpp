@@ -63,7 +63,7 @@ bool is_good_origin(std::string origin) {
 void check_guard(std::string_view bytes) {
   net::Loop loop;
   std::optional<net::HttpRequest> request;
-  std::unique_ptr<net::ByteStream> stream =
+  std::unique_ptr<net::SocketStream> stream =
       std::make_unique<test::Chunks>(std::deque<std::string>{std::string(bytes)});
   net::HttpRequestReader reader(*stream, kHeaderMax, kBodyMax);
   test::run(loop, read_one(reader, request));

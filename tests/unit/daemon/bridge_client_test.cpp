@@ -305,3 +305,72 @@ TEST_CASE("bridge: who has a long reply on the way cannot answer the ping behind
   CHECK_FALSE(client.ended());
   CHECK_FALSE(log.contains("is let go of"));
 }
+
+namespace {
+
+// A megabyte of commands at once.
+constexpr int kFlood = 5000;
+void flood(test::CdpClient& client, std::string_view method) {
+  auto const pad = std::string(150, 'x');
+  for (int i = 1; i <= kFlood; ++i)
+    client.send(
+        fmt::format(R"({{"id":{},"method":"{}","params":{{"pad":"{}"}}}})", i, method, pad));
+}
+
+Bridge::Timing slow_to_give_up() {
+  Bridge::Timing timing;
+  timing.stuck = 1h;
+  return timing;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "bridge: who floods the runtime is read no further than its share while others are there") {
+  Bench bench(bridge_config(), slow_to_give_up());
+  auto& heavy = bench.join();
+  auto& light = bench.join();
+  bench.upstream.silent = true;
+  flood(heavy, "Test.echo");
+  bench.until("its share is full", [&] { return bench.upstream.count("Test.echo") > 200; });
+  test::settle(bench.loop);
+  CHECK(bench.upstream.count("Test.echo") < Window::kStart / 150);
+  light.send(test::kAsk);
+  auto const before = bench.upstream.count("Test.echo");
+  bench.until("the other one is heard",
+              [&] { return bench.upstream.count("Test.echo") == before + 1; });
+  CHECK(heavy.received.empty());
+
+  SUBCASE("and goes on when the connection is lost") {
+    bench.upstream.silent = false;
+    bench.upstream.drop();
+    bench.until("each command has one answer", [&] { return heavy.received.size() == kFlood; });
+  }
+  SUBCASE("and goes on when it is alone") {
+    light.close();
+    bench.until("all arrive", [&] { return bench.upstream.count("Test.echo") > kFlood; });
+  }
+}
+
+TEST_CASE("bridge: commands that wait for a command behind them do not keep it from coming") {
+  Bridge::Timing timing;
+  timing.stuck = 10ms;
+  Bench bench(bridge_config(), timing);
+  auto& client = bench.join();
+  bench.join();
+  flood(client, "Test.never");
+  client.send(R"({"id":100000,"method":"Test.echo"})");
+  bench.until("it comes", [&] { return client.received.size() == 1; });
+  CHECK(bench.upstream.count("Test.never") == kFlood);
+}
+
+TEST_CASE("bridge: a flood beside others is answered in order, once and whole") {
+  Bench bench;
+  auto& heavy = bench.join();
+  bench.join();
+  flood(heavy, "Test.echo");
+  bench.until("all are answered", [&] { return heavy.received.size() == kFlood; });
+  for (int i = 1; i <= kFlood; ++i)
+    REQUIRE(heavy.received[static_cast<std::size_t>(i - 1)].starts_with(
+        fmt::format(R"({{"id":{},"result")", i)));
+}

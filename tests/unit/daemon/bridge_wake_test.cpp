@@ -127,7 +127,9 @@ TEST_CASE("bridge: an endpoint that cannot be opened is said as that") {
 TEST_CASE("bridge: a run that was open already and refuses us is asked for again") {
   Bridge::Timing timing;
   timing.rejoin_pause = 1ms;
-  Bench bench(bridge_config(), timing);
+  auto config = bridge_config();
+  config.resume_timeout = 50ms;
+  Bench bench(config, timing);
   bench.join();
   bench.upstream.refusal = json_error(503, R"({"code":"run.browser_host_unavailable"})");
   bench.upstream.drop();

@@ -30,7 +30,7 @@ struct Asked {
   }
 
   net::Loop loop;
-  std::unique_ptr<net::ByteStream> bytes =
+  std::unique_ptr<net::SocketStream> bytes =
       std::make_unique<test::Chunks>(std::deque<std::string>{});
   net::HttpRequestReader reader{*bytes, 1024, 1024};
   net::HttpExchange exchange;

@@ -113,8 +113,8 @@ TEST_CASE("dial: the bare bytes behind the handshake are handed over") {
     tasks.spawn("peer", peer.serve(std::string(kUpgraded) + "early"));
     auto const url = peer.url("/x");
     auto dialled = co_await dial_ws_raw(loop, url, reach, 1min, early);
-    REQUIRE(std::holds_alternative<std::unique_ptr<ByteStream>>(dialled));
-    auto const& bytes = std::get<std::unique_ptr<ByteStream>>(dialled);
+    REQUIRE(std::holds_alternative<std::unique_ptr<SocketStream>>(dialled));
+    auto const& bytes = std::get<std::unique_ptr<SocketStream>>(dialled);
     std::string const later = "later";
     asio::const_buffer const piece = asio::buffer(later);
     (void)co_await bytes->send(std::span(&piece, 1));

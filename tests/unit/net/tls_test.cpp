@@ -208,7 +208,7 @@ Result<std::string> try_connect(Identity const& identity, Client const& client,
     Tcp::socket tcp(loop.io());
     Tcp::endpoint const end(asio::ip::address_v4::loopback(), server.port());
     co_await tcp.async_connect(end, asio::use_awaitable);
-    auto stream = co_await context->connect(std::move(tcp), client.host);
+    auto stream = co_await context->connect(loop, std::move(tcp), client.host);
     if (stream) {
       asio::const_buffer const ping = asio::buffer("x", 1);
       (void)co_await (*stream)->send(std::span(&ping, 1));
@@ -298,7 +298,7 @@ TEST_CASE("tls: the next connection to a host takes up the session of the last o
       Tcp::socket tcp(loop.io());
       Tcp::endpoint const end(asio::ip::address_v4::loopback(), server.port());
       co_await tcp.async_connect(end, asio::use_awaitable);
-      auto stream = co_await context->connect(std::move(tcp), host);
+      auto stream = co_await context->connect(loop, std::move(tcp), host);
       REQUIRE(stream.has_value());
       asio::const_buffer const ping = asio::buffer("x", 1);
       (void)co_await (*stream)->send(std::span(&ping, 1));
@@ -371,6 +371,56 @@ TEST_CASE("tls: megabytes pass both ways at once, and close ends a pending recei
   test::run(loop, body());
   CHECK(got == pieces.size() * block.size());
   CHECK(ended);
+}
+
+TEST_CASE("tls: what the socket does not take goes later, and the end of the stream behind it") {
+  Loop loop;
+  CaFile const ca;
+  TlsOptions options;
+  options.ca_file = ca.path();
+  auto const context = TlsContext::make(options).value();
+  auto const identity = issued({"x", "DNS:localhost"});
+  TlsEcho server(loop, identity);
+  std::string block(50'000, 'b');
+  for (std::size_t i = 0; i < block.size(); ++i) block[i] = static_cast<char>('a' + i % 23);
+  std::string sent;
+  std::string got;
+  bool ready = false;
+  auto body = [&]() -> awaitable<void> {
+    Reach reach;
+    reach.tls = context.get();
+    auto url = parse_url("https://localhost:" + std::to_string(server.port())).value();
+    auto connected = co_await connect_to(loop, std::move(url), reach);
+    REQUIRE(connected.has_value());
+    auto& stream = **connected;
+    asio::const_buffer const piece = asio::buffer(block);
+    // The server stops to read when nobody reads its answers.
+    for (int refused = 0; refused < 20;) {
+      auto const n = stream.try_send(std::span(&piece, 1));
+      REQUIRE(n.has_value());
+      sent.append(block, 0, *n);
+      if (*n > 0) continue;
+      ++refused;
+      co_await sleep_for(5ms);
+    }
+    stream.when_writable([&] { ready = true; });
+    stream.shutdown_send();
+    CHECK_FALSE(ready);
+    for (;;) {
+      auto const chunk = co_await stream.receive(10'000);
+      if (!chunk) {
+        CHECK(chunk.error().is(Errc::end_of_stream));
+        break;
+      }
+      CHECK(chunk->size() <= 10'000);
+      got.append(chunk->data(), chunk->size());
+    }
+    server.stop();
+  };
+  test::run(loop, body());
+  CHECK(ready);
+  CHECK(sent.size() > 1'000'000);
+  CHECK((got == sent));
 }
 
 TEST_CASE("tls: the server's name is verified behind a proxy") {

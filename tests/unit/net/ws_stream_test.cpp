@@ -24,7 +24,7 @@ using Messages = std::vector<std::string>;
 /// A running stream and what it received.
 class Side final : public WsReceiver {
  public:
-  Side(Loop& loop, std::unique_ptr<ByteStream> bytes, WsRole role, WsLimits limits = {},
+  Side(Loop& loop, std::unique_ptr<SocketStream> bytes, WsRole role, WsLimits limits = {},
        std::string early = {})
       : stream(loop, std::move(bytes), role, limits, std::move(early)), wake_(loop.executor()) {}
 
@@ -36,7 +36,7 @@ class Side final : public WsReceiver {
     ++count;
   }
   void on_pong() override { ++pongs; }
-  bool paused() const override { return pause; }
+  std::size_t room() const override { return pause ? 0 : at_most; }
   awaitable<void> resumed() override { co_await wake_.wait(); }
 
   void resume() {
@@ -55,6 +55,7 @@ class Side final : public WsReceiver {
   bool echoed = true;
   bool keep = true;
   bool pause = false;
+  std::size_t at_most = SIZE_MAX;
 
  private:
   std::array<std::string_view, 2> views(std::string_view text) {
