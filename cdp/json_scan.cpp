@@ -176,6 +176,14 @@ std::optional<std::uint32_t> read_u_escape(std::string_view text, std::size_t at
 
 }  // namespace
 
+bool is_plain(std::string_view text) {
+  auto at = skip_plain(text, 0);
+  for (; at < text.size(); ++at)
+    if (text[at] == '"' || text[at] == '\\' || static_cast<unsigned char>(text[at]) < 0x20)
+      return false;
+  return true;
+}
+
 std::size_t skip_space(std::string_view text, std::size_t at) {
   while (at < text.size() && is_space(text[at])) ++at;
   return at;
@@ -275,7 +283,9 @@ bool JsonObjectScan::next(JsonMember& out) {
   auto at = skip_space(text_, key_end);
   if (at >= text_.size() || text_[at] != ':') return fail(at);
   out.value_begin = skip_space(text_, at + 1);
-  out.value_end = skip_value(text_, out.value_begin, bad_at);
+  bool const is_string = out.value_begin < text_.size() && text_[out.value_begin] == '"';
+  out.value_end = is_string ? skip_string(text_, out.value_begin + 1, bad_at)
+                            : skip_value(text_, out.value_begin, bad_at);
   if (out.value_end == npos) return fail(bad_at);
   out.value = text_.substr(out.value_begin, out.value_end - out.value_begin);
   at_ = out.value_end;

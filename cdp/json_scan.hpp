@@ -47,6 +47,9 @@ class JsonObjectScan {
   bool failed_ = false;
 };
 
+/// Has no quote, backslash or control character: within a string it stands for itself.
+[[nodiscard]] bool is_plain(std::string_view text);
+
 [[nodiscard]] std::size_t skip_space(std::string_view text, std::size_t at);
 
 /// Behind the value that begins at `at`; npos when it is not valid JSON, `bad_at` says where then.

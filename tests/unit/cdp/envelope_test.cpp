@@ -521,4 +521,29 @@ TEST_CASE("envelope: pieces join to the whole, and an id needs no allocation to 
   CHECK(IdText(0).view() == "0");
 }
 
+TEST_CASE("envelope: ids of any length, on both sides") {
+  for (std::string const text : {"0", "1", "7", "99", "123456789", "1234567890", "2147483647"}) {
+    CAPTURE(text);
+    auto const id = static_cast<std::int32_t>(std::stol(text));
+    Command command;
+    auto const frame = R"({"id":)" + text + R"(,"method":"A.b"})";
+    CHECK_FALSE(read_command(frame, command));
+    CHECK(command.id == id);
+    for (std::string const tail : {"}", R"(,"sessionId":"0123456789ABCDEF0123456789ABCDEF"})",
+                                   R"(,"sessionId":"0123456789abcdef0123456789abcdef"})",
+                                   R"(,"sessionId":"0123456789ABCDEF0123456789ABC\"\""})"}) {
+      CAPTURE(tail);
+      auto const reply = read_upstream(R"({"id":)" + text + R"(,"result":{})" + tail);
+      REQUIRE(reply.has_value());
+      CHECK(reply->id == id);
+    }
+  }
+  for (std::string const text : {"", "-", "x", "1x", "99999999999"}) {
+    CAPTURE(text);
+    auto const reply = read_upstream(
+        R"({"id":)" + text + R"(,"result":{},"sessionId":"0123456789ABCDEF0123456789ABCDEF"})");
+    CHECK((!reply || !reply->is_reply()));
+  }
+}
+
 }  // namespace bridge::cdp
