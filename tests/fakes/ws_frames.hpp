@@ -72,10 +72,10 @@ class FrameRecord final : public net::WsDecoder::Sink {
     return put(word + std::string(payload.data(), payload.size()));
   }
   /// In pieces, when the decoder offers them and `in_pieces` is set: the same event, and `pieces`.
-  bool begin_pieces(net::WsOpcode, std::uint64_t length, std::string_view head) override {
+  bool begin_pieces(net::WsOpcode kind, std::uint64_t length, std::string_view head) override {
     if (head.size() < net::WsDecoder::kHeadMin || length <= net::WsDecoder::kPieceMin)
       (void)put("offered too soon");
-    passing_ = "text ";
+    passing_ = kind == net::WsOpcode::text ? "text " : "binary ";
     return in_pieces;
   }
   bool take_piece(std::string_view piece, bool last) override {

@@ -18,6 +18,9 @@ void check_json(std::string_view bytes);
 /// A script of joins, leaves, commands and answers: nothing reaches a client that it is not for,
 /// nothing is sent on a session of another, and the tables are empty at the end.
 void check_mux(std::string_view bytes);
+/// A long reply, cut anywhere, and a connection that is lost on the way: what the client gets is as
+/// long as announced, the same as in one or the error of its command.
+void check_pieces(std::string_view bytes);
 /// WebSocket frames, cut anywhere, and what a correct peer would send.
 void check_ws(std::string_view bytes);
 /// HTTP requests, cut anywhere, and what the handshake makes of them.

@@ -42,6 +42,10 @@ TEST_CASE("fuzz: scripts of clients that were once found interesting hold") {
   run_corpus("mux", check_mux);
 }
 
+TEST_CASE("fuzz: replies in pieces that were once found interesting hold") {
+  run_corpus("pieces", check_pieces);
+}
+
 TEST_CASE("fuzz: WebSocket frames that were once found interesting hold") {
   run_corpus("ws", check_ws);
 }

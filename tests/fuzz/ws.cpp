@@ -19,9 +19,11 @@ struct Decoded {
   bool operator==(Decoded const&) const = default;
 };
 
-Decoded decode(Setting const& setting, std::string_view bytes, std::size_t piece) {
+Decoded decode(Setting const& setting, std::string_view bytes, std::size_t piece,
+               bool in_pieces = false) {
   net::WsDecoder decoder(setting.role, setting.message_max, setting.check_utf8);
   test::FrameRecord record;
+  record.in_pieces = in_pieces;
   Decoded out;
   auto const closed = [&] {
     return !record.events.empty() && record.events.back().starts_with("close ");
@@ -92,6 +94,8 @@ void check_our_own(Setting const& setting, Bytes script) {
   if (payload.size() > setting.message_max)
     return require(heard.mistake == net::ws_code::too_big, "the limit");
   require(heard.mistake == 0 && heard.events == std::vector{"binary " + payload}, "our own words");
+  for (std::size_t const piece : {std::size_t{61}, std::size_t{4099}, sent.size()})
+    require(decode(setting, sent, piece, true) == heard, "the same in pieces");
 }
 
 /// A length is judged before its bytes come.
@@ -120,6 +124,7 @@ void check_ws(std::string_view bytes) {
   auto const whole = decode(setting, rest, rest.size() + 1);
   require(decode(setting, rest, piece) == whole, "a cut changes nothing");
   require(decode(setting, rest, 1) == whole, "single bytes change nothing");
+  require(decode(setting, rest, piece, true) == whole, "pieces change nothing");
   require(whole.mistake == 0 || (whole.mistake >= 1002 && whole.mistake <= 1009),
           "a known mistake");
   for (auto const& event : whole.events)

@@ -325,6 +325,7 @@ TEST_CASE("ws_codec_beast: our frames are read by Beast") {
 
 TEST_CASE("ws_codec_beast: Beast's frames are read by us, fragmented or not") {
   std::mt19937 random(4);
+  std::size_t pieces = 0;
   RandomFrames payloads(5);
   for (int round = 0; round < 200; ++round) {
     CAPTURE(round);
@@ -358,7 +359,20 @@ TEST_CASE("ws_codec_beast: Beast's frames are read by us, fragmented or not") {
       at += n;
     }
     REQUIRE(record.events == expected);
+    if (theirs == WsRole::client) continue;
+    // Of a trusted upstream, large ones in pieces.
+    WsDecoder trusting(WsRole::client, kMessageMax, false);
+    FrameRecord in_pieces;
+    in_pieces.in_pieces = true;
+    for (std::size_t at = 0; at < bytes.size();) {
+      auto const n = 1 + random() % 20'000;
+      REQUIRE(test::feed(trusting, bytes.substr(at, n), in_pieces) == 0);
+      at += n;
+    }
+    REQUIRE(in_pieces.events == expected);
+    pieces += in_pieces.pieces;
   }
+  CHECK(pieces > 10);
 }
 
 }  // namespace bridge::net
