@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -207,9 +208,9 @@ void Mux::take_note_inside(ClientId who, std::string_view params, std::int32_t i
 std::int32_t Mux::forward(ClientId who, Client& client, std::string_view frame,
                           Command const& command, Session const& session) {
   ++counts_.commands;
-  client.flow.sent += frame.size();
-  auto const id =
-      pending_.add({who, command.id, session.number, static_cast<std::uint32_t>(frame.size())});
+  auto const bytes = static_cast<std::uint32_t>(std::min(frame.size(), Flow::kMost));
+  client.flow.sent += bytes;
+  auto const id = pending_.add({who, command.id, session.number, bytes});
   out_.to_upstream(
       rewrite_command(frame, command, IdText(id).view(), session.member, session.quoted()));
   return id;

@@ -58,10 +58,12 @@ struct MuxOptions {
   bool survives = false;
 };
 
-/// How far a client's commands have come, in bytes of its frames. Answered are also those that will
-/// not be any more.
+/// How far a client's commands have come, in bytes of its frames. Of a long one not all count: the
+/// runtime is busy with it no longer than with a few others. Answered are also those that will not
+/// be any more.
 struct Flow {
-  std::uint64_t sent = 0;  ///< to the runtime
+  static constexpr std::size_t kMost = 4096;  ///< that counts of one frame
+  std::uint64_t sent = 0;                     ///< to the runtime
   std::uint64_t answered = 0;
 };
 

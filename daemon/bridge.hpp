@@ -60,13 +60,12 @@ class Bridge final : private cdp::MuxOut {
     Duration dial = 30s;  ///< to connect to the runtime, and for its browser to say what it is
     Duration ping_every = 20s;
     Duration silence_max = 75s;  ///< three unanswered pings
-    Duration stuck =
-        50ms;  ///< for the runtime to answer something of a client whose window is full
-    Duration farewell = 5s;     ///< for a peer to take its close frame
-    HoldWatch::Timing hold;     ///< for a client that holds others up
-    Duration watch_every = 1s;  ///< how often that is looked at, and whether the run is due
-    Duration probe = 1500ms;    ///< for the runtime to answer a probe
-    Duration idle_poll = 50ms;  ///< the same, while commands nobody waits for are in flight
+    Duration stuck = 50ms;       ///< without a word of the runtime, with a client's window full
+    Duration farewell = 5s;      ///< for a peer to take its close frame
+    HoldWatch::Timing hold;      ///< for a client that holds others up
+    Duration watch_every = 1s;   ///< how often that is looked at, and whether the run is due
+    Duration probe = 1500ms;     ///< for the runtime to answer a probe
+    Duration idle_poll = 50ms;   ///< the same, while commands nobody waits for are in flight
     /// Before a stop that failed is tried again; doubles.
     std::chrono::milliseconds stop_again{2000};
     std::chrono::milliseconds stop_again_max{60000};

@@ -19,8 +19,9 @@ namespace {
 
 constexpr auto kSchemaLimit = 3s;
 constexpr std::size_t kPassingQueue = 1 << 20;  // of a client that gets a reply in pieces
-constexpr Duration kPassingPatience = 100ms;    // for it, per reply
-constexpr auto kClientLeft = "CLIENT_LEFT";     // nobody is told: nobody is there
+constexpr int kStuckTimes = 20;
+constexpr Duration kPassingPatience = 100ms;  // for it, per reply
+constexpr auto kClientLeft = "CLIENT_LEFT";   // nobody is told: nobody is there
 
 Failure client_left() {
   return Failure(kClientLeft, "the client gave up");
@@ -253,18 +254,26 @@ awaitable<void> Bridge::wait_for_room(Client& client) {
     for (auto& each : windowed_)
       if (mine(each)) each.opened = nullptr;
   });
+  auto answered = mux_ ? mux_->flow(client.id()).answered : 0;
+  auto since = Clock::now();
   while (room_for(client) == 0 && !upstream_full()) {
-    auto const before = mux_->flow(client.id());
-    client.window().filled(before, Clock::now());
+    client.window().filled(mux_->flow(client.id()), Clock::now());
     if (std::none_of(windowed_.begin(), windowed_.end(), mine))
       windowed_.push_back({client.id(), nullptr});
     for (auto& each : windowed_)
       if (mine(each)) each.opened = &opened;
-    patience.expires_after(timing_.stuck);
+    auto const heard = upstream_ ? upstream_->received_bytes() : 0;
+    auto const limit = std::max(timing_.stuck, upstream_ ? 2 * upstream_->round_trip() : 0s);
+    patience.expires_after(limit);
     auto const first = co_await (opened.wait() || patience.async_wait(no_throw));
-    if (first.index() == 0 || !mux_) continue;
-    auto const now = mux_->flow(client.id());
-    if (now.answered == before.answered) client.window().stuck(now);
+    if (first.index() == 0 || !mux_ || upstream_full()) continue;
+    auto const flow = mux_->flow(client.id());
+    if (flow.answered != answered) since = Clock::now();
+    answered = flow.answered;
+    // Answers may wait behind what the runtime tells others, but not for ever.
+    bool const quiet = !upstream_ || upstream_->received_bytes() == heard;
+    if ((quiet && !passing_to_) || Clock::now() - since > kStuckTimes * limit)
+      client.window().stuck(flow);
   }
 }
 

@@ -13,8 +13,7 @@ constexpr std::uint64_t kLeast = 2048;
 }  // namespace
 
 std::uint64_t Window::counted(cdp::Flow const& flow) const {
-  auto const on_its_way = flow.sent - flow.answered;
-  return on_its_way - std::min(uncounted_, on_its_way);
+  return flow.sent - std::max(flow.answered, stuck_);
 }
 
 std::size_t Window::room(cdp::Flow const& flow) const {
@@ -24,14 +23,14 @@ std::size_t Window::room(cdp::Flow const& flow) const {
 
 void Window::filled(cdp::Flow const& flow, Clock::time_point now) {
   if (measures()) return;
-  mark_ = flow.answered + counted(flow);
+  mark_ = flow.sent;
   begun_ = now;
 }
 
 void Window::answered(cdp::Flow const& flow, Clock::time_point now, Duration way) {
-  uncounted_ = std::min(uncounted_, flow.sent - flow.answered);
   if (!measures() || flow.answered < mark_) return;
   mark_ = 0;
+  if (way == Duration()) return;
   using Ratio = double;
   auto const wanted = Ratio((way + std::max(kQueue, way / 2)).count());
   auto const took = Ratio(std::max<Duration::rep>((now - begun_).count(), 1));
@@ -40,9 +39,9 @@ void Window::answered(cdp::Flow const& flow, Clock::time_point now, Duration way
 }
 
 void Window::stuck(cdp::Flow const& flow) {
-  uncounted_ = flow.sent - flow.answered;
+  stuck_ = flow.sent;
   mark_ = 0;
-  size_ = std::min(2 * size_, kMax);  // whoever waits for many things has many commands
+  size_ = std::max(size_, kStart);  // what it waits for may be far behind
 }
 
 }  // namespace bridge

@@ -7,16 +7,17 @@
 
 namespace bridge {
 
-/// How much of one client may be on its way to the runtime at once, in bytes of its frames. Who
-/// sends more is read no further meanwhile: else the others' commands would wait behind all of it,
-/// as the runtime takes one after the other.
+/// How much of one client may be on its way to the runtime at once, as Flow counts. Who sends more
+/// is read no further meanwhile: else the others' commands would wait behind all of it, as the
+/// runtime takes one after the other.
 ///
-/// Its size follows the queue that it makes: it shrinks while an answer takes longer than the way
-/// there and back and a little more, and grows while it does not (as TCP Vegas does).
+/// Its size follows the queue that it makes: it shrinks while a full one takes longer to be
+/// answered than the way there and back and a little more, and grows while it does not (as TCP
+/// Vegas does).
 class Window {
  public:
   static constexpr std::uint64_t kStart = 64 * 1024;
-  static constexpr std::uint64_t kMin = 4 * 1024;
+  static constexpr std::uint64_t kMin = 16 * 1024;  // pages work in parallel: a few of each
   static constexpr std::uint64_t kMax = 4 * 1024 * 1024;
 
   /// So much may be read now; 0, or an eighth of the size at least.
@@ -38,8 +39,8 @@ class Window {
   [[nodiscard]] std::uint64_t counted(cdp::Flow const& flow) const;
 
   std::uint64_t size_ = kStart;
-  std::uint64_t uncounted_ = 0;  // bytes on their way that are stuck
-  std::uint64_t mark_ = 0;       // of flow.answered, when the measurement is over
+  std::uint64_t stuck_ = 0;  // of flow.sent: what was sent before does not count
+  std::uint64_t mark_ = 0;   // of flow.answered, when the measurement is over
   Clock::time_point begun_{};
 };
 

@@ -6,7 +6,9 @@ namespace bridge::net {
 
 awaitable<Result<void>> SocketStream::send(std::span<asio::const_buffer const> pieces) {
   std::vector<asio::const_buffer> rest;  // filled only when the socket takes a part of a piece
-  while (!pieces.empty()) {
+  for (;;) {
+    while (!pieces.empty() && pieces.front().size() == 0) pieces = pieces.subspan(1);
+    if (pieces.empty()) break;
     auto const sent = try_send(pieces);
     if (!sent) co_return sent.error();
     auto n = *sent;

@@ -17,7 +17,8 @@ class ByteStream {
   /// The peer's end is Errc::end_of_stream.
   virtual awaitable<Result<std::span<char>>> receive() = 0;
 
-  /// Sends everything, in one gather write where the socket takes it.
+  /// Sends everything, in one gather write where the socket takes it. With TLS, up to 64 KiB of it
+  /// may wait here for the socket.
   virtual awaitable<Result<void>> send(std::span<asio::const_buffer const> pieces) = 0;
 
   /// FIN after what was sent; reading goes on.

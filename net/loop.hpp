@@ -44,7 +44,7 @@ class Loop {
   [[nodiscard]] asio::any_io_executor executor() { return io_.get_executor(); }
   [[nodiscard]] BlockPool& blocks() { return blocks_; }
 
-  /// Where a plain socket's bytes land. Its content lasts until the coroutine that received it
+  /// Where the bytes of a socket land. Its content lasts until the coroutine that received it
   /// suspends: thousands of idle sockets then need no buffer of their own.
   [[nodiscard]] std::span<char> scratch() { return scratch_; }
 

@@ -23,6 +23,7 @@ namespace ssl = asio::ssl;
 
 constexpr std::size_t kReadMax = 64 * 1024;
 constexpr std::size_t kWriteMax = 64 * 1024;  // of plain text, in records of 16 KiB
+constexpr std::size_t kKeptMax = 80 * 1024;   // of room for records, by who has none to send
 
 bool is_ip_literal(std::string const& host) {
   error_code ec;
@@ -39,7 +40,7 @@ std::string peer_of(Tcp::socket const& socket) {
 // Most servers end without close_notify; HTTP and WebSocket see by themselves whether something is
 // missing.
 bool is_end(error_code ec) {
-  return ec == asio::error::eof || ec == ssl::error::stream_truncated;
+  return ec == asio::error::eof;
 }
 
 struct FreeHandle {
@@ -137,19 +138,17 @@ class TlsStream final : public SocketStream {
     for (;;) {
       // A peer that sends faster than we read must not keep the writers from what it caused.
       if (std::exchange(more_, false)) co_await asio::post(socket_.get_executor(), no_throw);
-      error_code ec;
-      auto const n = decrypt(room, ec);
-      // What OpenSSL answers by itself, to a change of keys for instance.
-      if (!records_.to_send.empty() && !pushing_)
-        if (auto const pushed = push(); !pushed) co_return pushed.error();
+      auto const n = read_failed_ ? 0 : decrypt(room);
+      after_reading();
       more_ = n == room.size();
       if (n > 0) co_return room.first(n);
-      if (is_end(ec)) co_return Error(Errc::end_of_stream, "read");
-      if (ec) co_return Error(ec, "read");
-      if (auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw); waited)
-        co_return Error(waited, "read");
-      if (ec = pull(); is_end(ec)) co_return Error(Errc::end_of_stream, "read");
-      if (ec) co_return Error(ec, "read");
+      if (!read_failed_) {
+        if (auto const [waited] = co_await socket_.async_wait(socket_.wait_read, no_throw); waited)
+          co_return Error(waited, "read");
+        read_failed_ = pull();
+      }
+      if (is_end(read_failed_)) co_return Error(Errc::end_of_stream, "read");
+      if (read_failed_) co_return Error(read_failed_, "read");
     }
   }
 
@@ -161,8 +160,11 @@ class TlsStream final : public SocketStream {
       std::size_t n = 0;
       ERR_clear_error();
       if (size == 0) continue;
-      if (auto const done = SSL_write_ex(handle_.get(), piece.data(), size, &n); done != 1)
-        return Error(failure(done), "write");
+      if (auto const done = SSL_write_ex(handle_.get(), piece.data(), size, &n); done != 1) {
+        if (auto const ec = failure(done); ec) return Error(ec, "write");
+        awaits_read_ = true;  // a message of the handshake is half read: its rest comes first
+        break;
+      }
       taken += n;
     }
     if (auto const pushed = push(); !pushed) return pushed.error();
@@ -170,7 +172,7 @@ class TlsStream final : public SocketStream {
   }
 
   void when_writable(std::function<void()> ready) override {
-    if (pushing_) {
+    if (pushing_ || awaits_read_) {
       ready_ = std::move(ready);
     } else {
       wait_to_push(std::move(ready));
@@ -222,19 +224,28 @@ class TlsStream final : public SocketStream {
     return ec;
   }
 
-  std::size_t decrypt(std::span<char> to, error_code& ec) {
+  /// Until `to` is full, or there is no more, or it has failed.
+  std::size_t decrypt(std::span<char> to) {
     std::size_t total = 0;
     while (total < to.size()) {
       std::size_t n = 0;
       ERR_clear_error();
       auto const done = SSL_read_ex(handle_.get(), to.data() + total, to.size() - total, &n);
       if (done != 1) {
-        ec = failure(done);
+        read_failed_ = failure(done);
         break;
       }
       total += n;
     }
     return total;
+  }
+
+  void after_reading() {
+    // What OpenSSL answers by itself, to a change of keys for instance. The next write hears of a
+    // failure.
+    if (!records_.to_send.empty() && !pushing_) (void)push();
+    if (std::exchange(awaits_read_, false) && !pushing_)
+      if (auto const ready = std::exchange(ready_, nullptr)) ready();
   }
 
   /// Writes of the records what the socket takes; waits for the rest to go.
@@ -245,6 +256,7 @@ class TlsStream final : public SocketStream {
     if (ec && ec != asio::error::would_block && ec != asio::error::try_again)
       return Error(ec, "write");
     out.erase(0, n);
+    if (out.empty() && out.capacity() > kKeptMax) std::string().swap(out);
     if (!out.empty() && !pushing_) {
       pushing_ = true;
       wait_to_push([this] { push_on(); });
@@ -272,6 +284,16 @@ class TlsStream final : public SocketStream {
       // Those who wait are called in no order: let the records go first.
       co_await asio::post(socket_.get_executor(), no_throw);
     }
+    while (awaits_read_) {
+      auto const [waited] = co_await socket_.async_wait(Tcp::socket::wait_read, no_throw);
+      if (waited) co_return Error(waited, "write");
+      if (auto const ec = pull(); ec) co_return Error(ec, "write");
+      char first = 0;
+      std::size_t n = 0;
+      ERR_clear_error();
+      (void)SSL_peek_ex(handle_.get(), &first, 1, &n);  // takes in the handshake, leaves the rest
+      after_reading();
+    }
     co_return Result<void>{};
   }
 
@@ -280,7 +302,9 @@ class TlsStream final : public SocketStream {
   std::string peer_;
   Records records_;
   std::unique_ptr<SSL, FreeHandle> handle_;
-  bool more_ = false;     // the last read filled the buffer: there may be more already
+  bool more_ = false;       // the last read filled the buffer: there may be more already
+  error_code read_failed_;  // behind what has been received
+  bool awaits_read_ = false;
   bool pushing_ = false;  // records wait for the socket; nothing else may go
   bool fin_ = false;      // and the end of the stream behind them
   std::function<void()> ready_;

@@ -71,6 +71,7 @@ awaitable<Error> WsStream::run(WsReceiver& to) {
   to_ = &to;
   auto const over = scope_exit([this] {
     to_ = nullptr;
+    linger_.reset();
     bytes_->close();
   });
   wake_writer();
@@ -81,12 +82,13 @@ awaitable<Error> WsStream::run(WsReceiver& to) {
     fed = feed(early, to);
   }
   while (fed) {
-    auto const room = to.room();
-    if (room == 0 && !ending_) {
+    // Who is ending reads what is there, to find the peer's end.
+    auto const room = ending_ ? std::numeric_limits<std::size_t>::max() : to.room();
+    if (room == 0) {
       co_await (to.resumed() || wake_.wait());
       continue;
     }
-    auto const got = co_await bytes_->receive(std::max<std::size_t>(room, 1));
+    auto const got = co_await bytes_->receive(room);
     if (got) {
       fed = feed(*got, to);
     } else {
@@ -164,7 +166,7 @@ void WsStream::passed(std::size_t bytes) {
 
 void WsStream::ping() {
   if (closing()) return;
-  pinged_ = Clock::now();
+  if (pinged_ == Clock::time_point()) pinged_ = Clock::now();
   put_frame(WsOpcode::ping, {}, 0);
 }
 

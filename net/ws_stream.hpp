@@ -40,7 +40,7 @@ class WsReceiver {
   /// is awaited instead.
   [[nodiscard]] virtual std::size_t room() const { return std::numeric_limits<std::size_t>::max(); }
   virtual awaitable<void> resumed() { co_return; }
-  /// Everything queued on this stream has been handed to the kernel.
+  /// Everything queued on this stream has been handed to its socket.
   virtual void on_drained() {}
 };
 
@@ -127,7 +127,7 @@ class WsStream final : private Flushable {
   std::string behind_;        // frames that wait for its end
   bool ends_behind_ = false;  // and then there are no more
   Clock::time_point pieces_ended_{};
-  Clock::time_point pinged_{};  // the last ping without an answer
+  Clock::time_point pinged_{};  // the first ping without an answer
   Duration round_trip_{};
   Signal wake_;  // for run(): a paused reader is not to wait any longer, or all is written
   WsClose peer_close_;

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { spread, table } from '../lib/ratios.mjs';
+import { median, round, spread, table } from '../lib/ratios.mjs';
 
 const require = createRequire(new URL('../../tests/e2e/package.json', import.meta.url));
 const { chromium: playwright } = require('playwright-core');
@@ -27,6 +27,20 @@ async function script(endpoint) {
   return took;
 }
 
+/** What a flood of evaluations costs another client of the same page. */
+async function besideFlood(bench, way, repetitions) {
+  const evaluate = { mode: 'evaluate', attach: 'page', clients: 1, 'duration-ms': 2000 };
+  const seen = [[], [], [], [], []];
+  for (let i = 0; i < repetitions; ++i) {
+    const alone = (await bench.load(way, { ...evaluate, depth: 1 })).lat_us;
+    const flood = bench.load(way, { ...evaluate, depth: 1000, 'duration-ms': 4500 });
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const beside = (await bench.load(way, { ...evaluate, depth: 1 })).lat_us;
+    [alone.p50, beside.p50, alone.p99, beside.p99, (await flood).msgs_per_s].forEach((value, k) => seen[k].push(value));
+  }
+  return seen.map((values) => round(median(values)));
+}
+
 /** The same with a real browser behind it, straight and through the bridge. */
 export async function chromium(bench, { repetitions }) {
   const direct = await bench.chromium();
@@ -45,10 +59,17 @@ export async function chromium(bench, { repetitions }) {
     const straight = await script(direct.http);
     put(`a Playwright script of ${ACTIONS} actions, time`, (await script(`http://127.0.0.1:${bridge.port}`)) / straight);
   }
+  const beside = [];
+  for (const way of [direct, bridge]) beside.push([way.name, ...(await besideFlood(bench, way, repetitions))]);
   await bench.stopAll();
   return {
     title: 'With a real Chromium',
-    text: [`Through the bridge over straight, taken inside each of ${repetitions} repetitions: median (range).`,
-      table(['what', 'ratio'], [...ratios].map(([name, values]) => [name, spread(values)]))],
+    text: [
+      `Through the bridge over straight, taken inside each of ${repetitions} repetitions: median (range).`,
+      table(['what', 'ratio'], [...ratios].map(([name, values]) => [name, spread(values)])),
+      'Round trip of `Runtime.evaluate`, µs, of a client with one at a time, alone and beside another with 1000 in flight on the same ' +
+        'page. Chromium takes one command after the other; the bridge gives it a few of the heavy client at a time.',
+      table(['way', 'p50 alone', 'p50 beside', 'p99 alone', 'p99 beside', 'evaluations per s of the heavy one'], beside),
+    ],
   };
 }

@@ -137,6 +137,7 @@ class Script final : private cdp::MuxOut {
         if (!honest_) from_upstream(std::string(in_.take(in_.byte())));
     }
     check_holds();
+    check_flows(mux_.in_flight() == 0);
   }
 
   void join() {
@@ -218,6 +219,7 @@ class Script final : private cdp::MuxOut {
     if (is_lost_) {
       mux_.lose_upstream();
       require(mux_.pending() == 0, "a lost runtime owes nothing");
+      check_flows(true);
     }
     for (std::size_t slot = 0; slot < kSlots; ++slot) leave(slot);
     for (unsigned how = 1; !in_flight_.empty(); how = 1) answer(0, how);
@@ -229,6 +231,14 @@ class Script final : private cdp::MuxOut {
   void check_holds() {
     for (auto const& hold : mux_.holds().all())
       require(present_.contains(static_cast<std::uint64_t>(hold.client)), "who holds is there");
+  }
+
+  void check_flows(bool all_answered) {
+    for (auto const who : present_) {
+      auto const flow = mux_.flow(ClientId{who});
+      require(flow.answered <= flow.sent, "no more is answered than was sent");
+      require(!all_answered || flow.answered == flow.sent, "a command that is over is not counted");
+    }
   }
 
   std::string new_session(std::uint64_t owner) {

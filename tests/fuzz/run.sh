@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=build/fuzz
 mkdir -p $build/findings
-[ $# -gt 0 ] || set -- command upstream json mux ws request guard reply address multipart unzip crx package
+[ $# -gt 0 ] || set -- command upstream json mux pieces ws request guard reply address multipart unzip crx package
 # What is unpacked stays in memory, and goes with us even when a fuzzer is killed.
 memory=/dev/shm
 [ -w $memory ] || memory=${TMPDIR:-/tmp}

@@ -66,6 +66,11 @@ class World {
     REQUIRE(mux_.clients() == clients_.size());
     REQUIRE(mux_.sessions() == sessions_.size());
     REQUIRE(mux_.pending() == in_flight_.size());
+    for (auto const& [who, client] : clients_) {
+      auto const flow = mux_.flow(ClientId{who});
+      REQUIRE(flow.answered <= flow.sent);
+      if (mux_.in_flight() == 0) REQUIRE(flow.answered == flow.sent);
+    }
   }
   [[nodiscard]] std::size_t delivered() const { return delivered_; }
   [[nodiscard]] std::size_t refused() const { return refused_; }

@@ -220,6 +220,62 @@ TEST_CASE("ws_stream: a paused receiver does not hold up the end") {
   }
 }
 
+TEST_CASE("ws_stream: megabytes that nobody reads any more do not hold up the end either") {
+  Bench bench;
+  bench.side.pause = true;
+  auto const message = masked(1, std::string(1'000'000, 'x'));
+  auto const begun = Clock::now();
+  std::string back;
+  bench.run([&]() -> awaitable<void> {
+    auto send = [&]() -> awaitable<void> {
+      for (int i = 0; i < 20; ++i) co_await bench.peer.send(message);
+      bench.peer.close();
+    };
+    auto end = [&]() -> awaitable<void> {
+      co_await sleep_for(20ms);
+      bench.side.stream.close(1012, "restart");
+      back = co_await bench.peer.read_to_end();
+    };
+    co_await (send() && end());
+  });
+  CHECK(client_reads(back) == Messages{"close 1012 restart"});
+  CHECK(Clock::now() - begun < 1500ms);
+  CHECK(bench.side.count == 0);
+}
+
+TEST_CASE("ws_stream: no more is read at once than there is room for, and nothing is lost") {
+  Bench bench;
+  bench.side.at_most = 3;
+  bench.run([&]() -> awaitable<void> {
+    co_await bench.peer.send(masked(1, "one") + masked(1, std::string(500, 'x')) + masked(1, ""));
+    while (bench.side.count < 3) co_await test::let_others_run();
+    bench.peer.close();
+  });
+  CHECK(bench.side.messages == Messages{"one", std::string(500, 'x'), ""});
+}
+
+TEST_CASE("ws_stream: the quickest answer to a ping is remembered") {
+  Bench bench;
+  auto& stream = bench.side.stream;
+  bench.run([&]() -> awaitable<void> {
+    co_await bench.peer.send(masked(10, "nobody asked"));
+    while (bench.side.pongs < 1) co_await test::let_others_run();
+    CHECK(stream.round_trip() == Duration());
+    stream.ping();
+    co_await sleep_for(20ms);
+    stream.ping();  // the first one counts
+    co_await bench.peer.send(masked(10, ""));
+    while (bench.side.pongs < 2) co_await test::let_others_run();
+    CHECK(stream.round_trip() >= 20ms);
+    co_await bench.peer.send(masked(10, ""));
+    stream.ping();
+    co_await bench.peer.send(masked(10, ""));
+    while (bench.side.pongs < 4) co_await test::let_others_run();
+    CHECK(stream.round_trip() < 20ms);
+    bench.peer.close();
+  });
+}
+
 TEST_CASE("ws_stream: over the queue's limit nothing is queued, and later it works again") {
   WsLimits limits;
   limits.queue_max = 1000;
