@@ -284,12 +284,34 @@ TEST_CASE("tls: a server that stops at TLS 1.1 is refused, 1.2 is taken") {
   CHECK(try_connect(server, {"bridge.example"}, {TLS1_2_VERSION}).has_value());
 }
 
-TEST_CASE("tls: the next connection to a host takes up the session of the last one") {
+namespace {
+
+/// A client that trusts the test's CA.
+struct Trusting {
   Loop loop;
-  CaFile const ca;
-  TlsOptions tls;
-  tls.ca_file = ca.path();
-  auto const context = TlsContext::make(tls).value();
+  CaFile ca;
+  std::unique_ptr<TlsContext> context = context_of(ca);
+
+  static std::unique_ptr<TlsContext> context_of(CaFile const& file) {
+    TlsOptions options;
+    options.ca_file = file.path();
+    return TlsContext::make(options).value();
+  }
+  awaitable<std::unique_ptr<SocketStream>> connect(std::uint16_t port) {
+    Reach reach;
+    reach.tls = context.get();
+    auto url = parse_url("https://localhost:" + std::to_string(port)).value();
+    auto connected = co_await connect_to(loop, std::move(url), reach);
+    REQUIRE(connected.has_value());
+    co_return std::move(*connected);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("tls: the next connection to a host takes up the session of the last one") {
+  Trusting client;
+  auto& loop = client.loop;
   auto const identity = issued({"x", "DNS:bridge.example,DNS:other.example"});
   TlsEcho server(loop, identity);
   std::vector<int> resumed;
@@ -298,7 +320,7 @@ TEST_CASE("tls: the next connection to a host takes up the session of the last o
       Tcp::socket tcp(loop.io());
       Tcp::endpoint const end(asio::ip::address_v4::loopback(), server.port());
       co_await tcp.async_connect(end, asio::use_awaitable);
-      auto stream = co_await context->connect(loop, std::move(tcp), host);
+      auto stream = co_await client.context->connect(loop, std::move(tcp), host);
       REQUIRE(stream.has_value());
       asio::const_buffer const ping = asio::buffer("x", 1);
       (void)co_await (*stream)->send(std::span(&ping, 1));
@@ -331,11 +353,8 @@ TEST_CASE("tls: a CA file that is missing is an error that names it") {
 }
 
 TEST_CASE("tls: megabytes pass both ways at once, and close ends a pending receive") {
-  Loop loop;
-  CaFile const ca;
-  TlsOptions options;
-  options.ca_file = ca.path();
-  auto const context = TlsContext::make(options).value();
+  Trusting client;
+  auto& loop = client.loop;
   auto const identity = issued({"x", "DNS:localhost"});
   TlsEcho server(loop, identity);
   std::string const block(100'000, 'b');
@@ -343,12 +362,8 @@ TEST_CASE("tls: megabytes pass both ways at once, and close ends a pending recei
   std::size_t got = 0;
   bool ended = false;
   auto body = [&]() -> awaitable<void> {
-    Reach reach;
-    reach.tls = context.get();
-    auto url = parse_url("https://localhost:" + std::to_string(server.port())).value();
-    auto connected = co_await connect_to(loop, std::move(url), reach);
-    REQUIRE(connected.has_value());
-    auto& stream = **connected;
+    auto const connected = co_await client.connect(server.port());
+    auto& stream = *connected;
     CHECK(stream.is_open());
     CHECK(stream.peer() == "127.0.0.1:" + std::to_string(server.port()));
     auto read = [&]() -> awaitable<void> {
@@ -374,11 +389,8 @@ TEST_CASE("tls: megabytes pass both ways at once, and close ends a pending recei
 }
 
 TEST_CASE("tls: what the socket does not take goes later, and the end of the stream behind it") {
-  Loop loop;
-  CaFile const ca;
-  TlsOptions options;
-  options.ca_file = ca.path();
-  auto const context = TlsContext::make(options).value();
+  Trusting client;
+  auto& loop = client.loop;
   auto const identity = issued({"x", "DNS:localhost"});
   TlsEcho server(loop, identity);
   std::string block(50'000, 'b');
@@ -387,12 +399,8 @@ TEST_CASE("tls: what the socket does not take goes later, and the end of the str
   std::string got;
   bool ready = false;
   auto body = [&]() -> awaitable<void> {
-    Reach reach;
-    reach.tls = context.get();
-    auto url = parse_url("https://localhost:" + std::to_string(server.port())).value();
-    auto connected = co_await connect_to(loop, std::move(url), reach);
-    REQUIRE(connected.has_value());
-    auto& stream = **connected;
+    auto const connected = co_await client.connect(server.port());
+    auto& stream = *connected;
     asio::const_buffer const piece = asio::buffer(block);
     // The server stops to read when nobody reads its answers.
     for (int refused = 0; refused < 20;) {
@@ -424,16 +432,13 @@ TEST_CASE("tls: what the socket does not take goes later, and the end of the str
 }
 
 TEST_CASE("tls: the server's name is verified behind a proxy") {
-  Loop loop;
-  CaFile const ca;
-  TlsOptions options;
-  options.ca_file = ca.path();
-  auto const context = TlsContext::make(options).value();
+  Trusting client;
+  auto& loop = client.loop;
   auto const identity = issued({"x", "DNS:far.example"});
   for (auto const* host : {"far.example", "other.example"}) {
     TlsEcho server(loop, identity, {0, true});
     Reach reach;
-    reach.tls = context.get();
+    reach.tls = client.context.get();
     reach.proxies =
         ProxySettings::fixed("http://127.0.0.1:" + std::to_string(server.port())).value();
     auto body = [&]() -> awaitable<void> {
