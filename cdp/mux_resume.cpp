@@ -137,7 +137,7 @@ void Mux::step_done() {
 }
 
 void Mux::resume(OnAnswer done) {
-  resuming_.emplace();
+  resuming_ = Resuming();
   resuming_->done = std::move(done);
   check_browser();
 }
@@ -310,7 +310,7 @@ bool Mux::take_back(Session& parent, std::string_view wire, std::string_view tar
   --unbound_;
   if (waiting && !found->resumed) holds_.target_waits(*found);
   if (!resuming_) {  // late: Chrome gives workers back when it likes
-    resuming_.emplace();
+    resuming_ = Resuming();
     resuming_->done = [](Answer const&) {};
   }
   restore(*found);
