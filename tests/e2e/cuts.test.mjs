@@ -172,7 +172,11 @@ test(`Playwright and Puppeteer run through ${CUTS} cuts, and nothing is done twi
     }
     over.now = true;
   })();
-  const [rounds] = await Promise.all([running.catch((error) => { over.now = true; throw error; }), cutting]);
+  const [rounds] = await Promise.all([running.catch((error) => {
+    over.now = true;
+    t.diagnostic(daemon.program.stderr.slice(-4000)); // why, as the daemon sees it
+    throw error;
+  }), cutting]);
   assert.ok(rounds.every((count) => count >= 1), rounds.join());
   check(done);
   const { state, failure } = await daemon.quiet();
