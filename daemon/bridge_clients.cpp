@@ -19,7 +19,7 @@ namespace {
 
 constexpr auto kSchemaLimit = 3s;
 constexpr std::size_t kPassingQueue = 1 << 20;  // of a client that gets a reply in pieces
-constexpr int kStuckTimes = 20;
+constexpr int kStuckTimes = 20;  // of the patience with a silent runtime, while it talks to others
 constexpr Duration kPassingPatience = 100ms;  // for it, per reply
 constexpr auto kClientLeft = "CLIENT_LEFT";   // nobody is told: nobody is there
 

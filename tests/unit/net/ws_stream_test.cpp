@@ -262,16 +262,16 @@ TEST_CASE("ws_stream: the quickest answer to a ping is remembered") {
     while (bench.side.pongs < 1) co_await test::let_others_run();
     CHECK(stream.round_trip() == Duration());
     stream.ping();
-    co_await sleep_for(20ms);
+    co_await sleep_for(300ms);
     stream.ping();  // the first one counts
     co_await bench.peer.send(masked(10, ""));
     while (bench.side.pongs < 2) co_await test::let_others_run();
-    CHECK(stream.round_trip() >= 20ms);
-    co_await bench.peer.send(masked(10, ""));
+    auto const slow = stream.round_trip();
+    CHECK(slow >= 300ms);
     stream.ping();
     co_await bench.peer.send(masked(10, ""));
-    while (bench.side.pongs < 4) co_await test::let_others_run();
-    CHECK(stream.round_trip() < 20ms);
+    while (bench.side.pongs < 3) co_await test::let_others_run();
+    CHECK(stream.round_trip() < slow);
     bench.peer.close();
   });
 }
