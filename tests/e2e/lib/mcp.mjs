@@ -54,6 +54,10 @@ export class Mcp {
     return { text, images: content.filter(({ type }) => type === 'image') };
   }
 
+  kill() {
+    this.#child.kill('SIGKILL');
+  }
+
   async stop() {
     this.#child.stdin.end();
     const code = await soon(this.exited, 'the end of the MCP server');

@@ -39,5 +39,6 @@ export async function attach({ address, site, cwd }) {
       await mcp.call('close_page', { pageId });
       await mcp.stop();
     },
+    kill: () => mcp.kill(),
   };
 }

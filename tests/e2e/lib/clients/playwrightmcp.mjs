@@ -29,5 +29,6 @@ export async function attach({ address, site, cwd }) {
       await mcp.call('browser_close');
       await mcp.stop();
     },
+    kill: () => mcp.kill(),
   };
 }
