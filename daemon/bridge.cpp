@@ -161,6 +161,7 @@ awaitable<void> Bridge::life() {
       co_await send_home(why);
       co_return;
     }
+    if (state_ == BridgeState::live) gone_since_ = upstream_->last_received();
     mux_->suspend();
     look_at_windows();
     upstream_.reset();
@@ -334,10 +335,17 @@ awaitable<void> Bridge::watch_clients() {
   }
 }
 
-// A ping waits behind a message in pieces, and its answer takes a moment.
+// A ping waits behind a message in pieces, and its answer takes a moment. Who has not been heard of
+// since the runtime came back may have lost the same network: TCP sends again after pauses that
+// double (RFC 6298), so it may be heard of as late again as that was away.
 bool Bridge::is_silent(ClientId who, Clock::time_point since) const {
+  constexpr Duration kLongestPause = 120s;
   auto* client = find_client(who);
-  if (client == nullptr || client->ws().last_received() >= since) return false;
+  if (client == nullptr) return false;
+  auto const heard = client->ws().last_received();
+  if (heard >= since) return false;
+  auto const away = std::min<Duration>(live_since_ - gone_since_, kLongestPause);
+  if (heard < live_since_ && Clock::now() - live_since_ < away) return false;
   return Clock::now() - client->ws().last_in_pieces() > timing_.farewell;
 }
 

@@ -301,6 +301,7 @@ class Bridge final : private cdp::MuxOut {
   bool joined_run_ = false;                 // the last start found its run open
   bool was_live_ = false;                   // this upstream, or one that it took over from
   Clock::time_point live_since_{};
+  Clock::time_point gone_since_{};      // heard of last, before the connection that is now
   std::set<std::string> contexts_;      // of our clients, that outlive their connections
   RunId contexts_run_;                  // whose they are
   std::string not_same_;                // why the new connection cannot take over

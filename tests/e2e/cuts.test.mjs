@@ -110,7 +110,7 @@ async function playwrightRounds(address, site, over) {
 }
 
 async function puppeteerRounds(address, site, over) {
-  const browser = await puppeteer.connect({ browserURL: address, protocolTimeout: 60_000 });
+  const browser = await puppeteer.connect({ browserURL: address, protocolTimeout: PATIENCE + 30_000 });
   let rounds = 0;
   for (; !over.now; ++rounds) {
     const name = `puppeteer-${rounds}`;

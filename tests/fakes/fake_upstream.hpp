@@ -55,6 +55,8 @@ class FakeUpstream final : private net::HttpHandler {
   [[nodiscard]] std::size_t connections() const { return connections_.size(); }
   /// Flat sessions alive, over all connections.
   [[nodiscard]] std::size_t sessions() const;
+  /// The id of the session that was made last: "S1", "S2" and so on.
+  [[nodiscard]] std::string last_session() const { return "S" + std::to_string(last_session_); }
   /// Methods in the order they came.
   [[nodiscard]] std::vector<std::string> const& commands() const { return commands_; }
   [[nodiscard]] std::size_t count(std::string_view method) const;

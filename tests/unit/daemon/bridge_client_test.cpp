@@ -288,6 +288,26 @@ TEST_CASE("bridge: a client that lives may hold a target up, and is named in the
   CHECK_FALSE(client.ended());
 }
 
+TEST_CASE("bridge: a client that may have lost the same network is given as long again") {
+  log::Capture log;
+  auto timing = impatient();
+  timing.redial_pause = 5ms;
+  timing.redial_pause_max = 20ms;
+  Bench bench(bridge_config(), timing);
+  bench.join().read(false);
+  auto const lost = Clock::now();
+  bench.upstream.drop_when_discovered = true;
+  bench.upstream.drop();
+  bench.until("it has been away", [&] { return Clock::now() - lost > 800ms; });
+  bench.upstream.drop_when_discovered = false;
+  bench.until("it is back", [&] { return log.contains("again"); });
+  auto const back = Clock::now();
+  bench.upstream.send(waiting_target(bench.upstream.last_session(), "S9"));
+  bench.until("it is named", [&] { return log.contains("c1 holds up the start of target T1"); });
+  bench.until("it is let go of", [&] { return log.contains("it answers no ping"); });
+  CHECK(Clock::now() - back >= 700ms);
+}
+
 TEST_CASE("bridge: who has a long reply on the way cannot answer the ping behind it") {
   log::Capture log;
   Bench bench(bridge_config(), impatient());
