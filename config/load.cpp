@@ -166,6 +166,11 @@ class Loader {
   void assign_ports() {
     std::set<std::uint16_t> taken{config_.service.port, config_.local.port};
     for (auto const& bridge : config_.bridges) taken.insert(bridge.port.value_or(0));
+    for (auto& bridge : config_.bridges) {
+      auto const before = sources_.ports.find(bridge.name);
+      if (bridge.port || before == sources_.ports.end()) continue;
+      if (taken.insert(before->second).second) bridge.port = before->second;
+    }
     auto next = kFirstPort;
     for (auto& bridge : config_.bridges) {
       if (bridge.port) continue;

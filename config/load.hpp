@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/system/result.hpp>
+#include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -28,6 +30,9 @@ struct Sources {
   Overrides flags;
   Env env;
   std::string system_file = "/etc/bctrl-bridge/config.yaml";  ///< used when the user has none
+  /// Of bridges that run and got theirs without a word in the configuration: they keep it, whatever
+  /// bridges come and go before them.
+  std::map<std::string, std::uint16_t> ports = {};
 };
 
 struct Loaded {

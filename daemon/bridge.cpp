@@ -82,6 +82,13 @@ Bridge::Bridge(net::Loop& loop, net::Reach reach, api::Platform* platform, confi
 
 Bridge::~Bridge() = default;
 
+void Bridge::adjust(config::Bridge config) {
+  config_ = std::move(config);
+  lifetime_.change(rules_of(config_));
+  lifetime_.budget_ends(std::nullopt);  // the books say it anew
+  changed_.notify_all();
+}
+
 void Bridge::enter(BridgeState state, std::string reason) {
   if (state != state_) since_ = std::chrono::system_clock::now();
   if (state != state_ || reason != reason_)
@@ -91,8 +98,8 @@ void Bridge::enter(BridgeState state, std::string reason) {
   changed_.notify_all();
 }
 
-Failure Bridge::stopping() {
-  return Failure("STOPPING", "the daemon is shutting down");
+Failure Bridge::stopping() const {
+  return Failure("STOPPING", std::string(leaves_because_));
 }
 
 void Bridge::fail(Failure failure) {
@@ -424,7 +431,8 @@ awaitable<void> Bridge::drain_commands() {
   }
 }
 
-awaitable<std::string> Bridge::shut_down(Duration drain) {
+awaitable<std::string> Bridge::shut_down(Duration drain, std::string_view why) {
+  leaves_because_ = why;
   draining_ = true;
   drain_within(drain);
   changed_.notify_all();

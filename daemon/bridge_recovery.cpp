@@ -10,7 +10,7 @@ namespace bridge {
 
 void Bridge::keep_record(CrashRecord& record, Duration lease) {
   record_ = &record;
-  auto const& left = record.left().of(config_.name);
+  auto const& left = record.holdings().of(config_.name);
   // The clients of before have this address.
   if (!left.path.empty()) browser_path_ = left.path;
   if (!keeper_) return;

@@ -32,17 +32,35 @@ Caretaker::Caretaker(net::Loop& loop, api::Platform& platform, CrashRecord& reco
 void Caretaker::start() {
   tasks_.spawn("put right", put_right());
   tasks_.spawn("watch", watch());
-  if (!leased_) return;
-  for (auto* bridge : bridges_) {
-    auto const lease = bridge->config().lease;
-    if (lease.count() > 0)
-      tasks_.spawn("lease " + bridge->config().name, renew(*bridge, lease / 3));
-  }
+  for (auto* bridge : bridges_) renew_lease_of(*bridge);
 }
 
 awaitable<void> Caretaker::stop() {
   tasks_.stop();
+  for (auto& [bridge, renewal] : renewals_) renewal.stop();
   co_await tasks_.join();
+  for (auto& [bridge, renewal] : renewals_) co_await renewal.join();
+}
+
+void Caretaker::keep(Bridge& bridge) {
+  bridges_.push_back(&bridge);
+  renew_lease_of(bridge);
+}
+
+awaitable<void> Caretaker::forget(Bridge& bridge) {
+  std::erase(bridges_, &bridge);
+  auto const renewal = renewals_.find(&bridge);
+  if (renewal == renewals_.end()) co_return;
+  renewal->second.stop();
+  co_await renewal->second.join();
+  renewals_.erase(renewal);
+}
+
+void Caretaker::renew_lease_of(Bridge& bridge) {
+  auto const lease = bridge.config().lease;
+  if (!leased_ || lease.count() <= 0) return;
+  auto& renewal = renewals_.try_emplace(&bridge, loop_.executor()).first->second;
+  renewal.spawn("lease " + bridge.config().name, renew(bridge, lease / 3));
 }
 
 config::Bridge const* Caretaker::find(std::string const& bridge) const {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -31,6 +31,10 @@ class Caretaker {
 
   void start();
   awaitable<void> stop();
+  /// One more bridge, after start(). It outlives the caretaker or forget().
+  void keep(Bridge& bridge);
+  /// Returns when its lease is not being renewed any more.
+  awaitable<void> forget(Bridge& bridge);
   /// Looks for runtimes with our tag that nobody holds, and stops them unless `dry_run`.
   awaitable<FailureOr<std::vector<Reaped>>> reap(bool dry_run);
 
@@ -38,6 +42,7 @@ class Caretaker {
   awaitable<void> put_right();
   awaitable<void> reap_until_done();
   awaitable<void> watch();
+  void renew_lease_of(Bridge& bridge);
   awaitable<void> renew(Bridge& bridge, Duration every);
   void was_away(Duration gap);
   [[nodiscard]] config::Bridge const* find(std::string const& bridge) const;
@@ -48,6 +53,7 @@ class Caretaker {
   CrashRecord& record_;
   config::Config const& config_;
   std::vector<Bridge*> bridges_;
+  std::map<Bridge*, net::Tasks> renewals_;
   bool leased_;
   Timing timing_;
   bool reaping_ = false;

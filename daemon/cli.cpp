@@ -25,6 +25,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr auto kReload = std::chrono::minutes(10);  // runtimes of bridges that go are stopped
+
 int fail(int code, std::string_view line) {
   fmt::print(stderr, "bctrl-bridge: {}\n", line);
   return code;
@@ -79,6 +81,21 @@ class Remote {
     return exit_code::ok;
   }
 
+  int reload() const {
+    auto const answer = tell_daemon(env_, "/reload", "{}", kReload);
+    if (!answer.error.empty()) return fail(answer.exit, answer.error);
+    if (json) return print(answer.body);
+    auto const done = Json::parse(answer.body);
+    for (auto const& bridge : done["bridges"])
+      fmt::print("{}  {}  {}\n", bridge["name"].get<std::string>(),
+                 bridge["change"].get<std::string>(), joined(bridge["keys"]));
+    if (!done["keys"].empty()) fmt::print("changed: {}\n", joined(done["keys"]));
+    if (!done["atNextStart"].empty())
+      fmt::print("takes effect at the next start: {}\n", joined(done["atNextStart"]));
+    if (done["bridges"].empty() && done["keys"].empty()) fmt::print("nothing to change\n");
+    return exit_code::ok;
+  }
+
   int act(std::string_view verb) const {
     auto const answer = ask_daemon(env_, "POST", fmt::format("{}/{}", path(), verb));
     if (!answer.error.empty()) return fail(answer.exit, answer.error);
@@ -89,6 +106,10 @@ class Remote {
 
  private:
   [[nodiscard]] std::string path() const { return "/bridges/" + net::percent_encode(name); }
+
+  static std::string joined(Json const& words) {
+    return fmt::format("{}", fmt::join(words.get<std::vector<std::string>>(), ", "));
+  }
 
   static int print(std::string_view text) {
     fmt::print("{}", text);
@@ -127,7 +148,7 @@ class Configured {
 
   int serve_daemon() {
     return with_config(
-        [this](config::Loaded const& loaded) { return bridge::serve(loaded, sources_.env); });
+        [this](config::Loaded const& loaded) { return bridge::serve(loaded, sources_); });
   }
   int usage() {
     return with_config(
@@ -346,6 +367,9 @@ int run_cli(int argc, char** argv, config::Env const& env) {
   })->add_flag("--json", remote.json, "Print JSON");
   verb(app, "ls", "The bridges of the running daemon", [&] {
     exit = remote.list();
+  })->add_flag("--json", remote.json, "Print JSON");
+  verb(app, "reload", "Read the configuration again; clients of what has not changed stay", [&] {
+    exit = remote.reload();
   })->add_flag("--json", remote.json, "Print JSON");
   named("env", "Addresses of a bridge, for tools", [&] { exit = remote.show_env(); });
   named("up", "Wake a bridge's runtime and wait for it", [&] { exit = remote.act("up"); });

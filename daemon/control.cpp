@@ -173,6 +173,7 @@ awaitable<net::HttpReply> Control::answer(net::HttpExchange& exchange) {
     daemon_.end(seconds_in(body, "drainSeconds"));
     co_return json_reply(200, Json::object());
   }
+  if (path == "/reload" && method == "POST") co_return co_await reload();
   if (method == "POST" && (path == "/gc" || path == "/gc/dry-run"))
     co_return co_await collect(path != "/gc");
   if (path.starts_with(kBridges)) {
@@ -189,6 +190,17 @@ awaitable<net::HttpReply> Control::collect(bool dry_run) {
   auto const reaped = co_await daemon_.reap(dry_run);
   if (!reaped) co_return error_reply(reaped.error());
   co_return json_reply(200, to_json(*reaped));
+}
+
+awaitable<net::HttpReply> Control::reload() {
+  auto const done = co_await daemon_.reload();
+  if (!done) co_return error_reply(done.error());
+  Json bridges = Json::array();
+  for (auto const& bridge : done->bridges)
+    bridges.push_back(
+        {{"name", bridge.name}, {"change", to_text(bridge.change)}, {"keys", bridge.keys}});
+  co_return json_reply(
+      200, {{"bridges", std::move(bridges)}, {"keys", done->keys}, {"atNextStart", done->fixed}});
 }
 
 awaitable<FailureOr<>> Control::tell(Bridge& bridge, std::string_view verb, Json const& body) {
@@ -217,7 +229,7 @@ awaitable<net::HttpReply> Control::hand_over(net::HttpExchange& exchange, Bridge
 
 awaitable<net::HttpReply> Control::act(net::HttpExchange& exchange, std::string name,
                                        std::string verb) {
-  auto* bridge = daemon_.find(name);
+  auto const bridge = daemon_.find(name);
   if (bridge == nullptr)
     co_return error_reply(
         Failure("NO_SUCH_BRIDGE", fmt::format("no bridge is named \"{}\"", name)));
@@ -236,8 +248,9 @@ awaitable<net::HttpReply> Control::act(net::HttpExchange& exchange, std::string 
     co_return refused;
   }
   for (auto const& listed : daemon_.bridges())
-    if (listed.bridge == bridge) co_return json_reply(200, to_json(listed));
-  co_return json_reply(500, Json());
+    if (listed.bridge == bridge.get()) co_return json_reply(200, to_json(listed));
+  co_return error_reply(
+      Failure("NO_SUCH_BRIDGE", fmt::format("bridge \"{}\" has been taken away meanwhile", name)));
 }
 
 }  // namespace bridge

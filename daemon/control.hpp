@@ -22,6 +22,7 @@ class Daemon;
 ///   POST /bridges/<name>/invoke   the API's body of an invocation; answers when it has ended
 ///   POST /bridges/<name>/human    {"message", "timeoutSeconds"?}; answers when it has ended
 ///   POST /shutdown                end the daemon: {"drainSeconds"?}
+///   POST /reload                  read the configuration again; what that has changed
 ///   POST /gc                      stop runtimes of ours that no bridge holds
 ///   POST /gc/dry-run              only say which
 /// A name is percent-encoded. Errors are {"error":{"code","message","wayOut","requestId"?}} with
@@ -44,6 +45,7 @@ class Control final : public net::HttpHandler {
   awaitable<net::HttpReply> hand_over(net::HttpExchange& exchange, Bridge& bridge,
                                       std::string verb);
   awaitable<net::HttpReply> collect(bool dry_run);
+  awaitable<net::HttpReply> reload();
 
   Daemon& daemon_;
 };

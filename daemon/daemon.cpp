@@ -16,13 +16,6 @@ constexpr int kFreePortTries = 10;
 // Where containers come and go all the time the network always changes: a dial needs its time.
 constexpr auto kBetweenProbes = 5s;
 
-net::HttpServerLimits bridge_port_limits(config::Bridge const& config) {
-  net::HttpServerLimits limits;
-  limits.connections_max =
-      2 * config.limits.clients + 64;  // besides WebSockets, kept-alive discovery
-  return limits;
-}
-
 bool no_such_family(error_code ec) {
   return ec == asio::error::address_family_not_supported || ec.value() == EADDRNOTAVAIL;
 }
@@ -33,36 +26,46 @@ Daemon::Slot::Slot(net::Loop& loop, net::Reach reach, api::Platform* platform,
                    config::Bridge config)
     : bridge(loop, std::move(reach), platform, std::move(config)),
       endpoint(bridge),
-      server(loop, endpoint, bridge_port_limits(bridge.config()), bridge.config().name) {}
+      server(loop, endpoint, limits_of(bridge.config()), bridge.config().name) {}
 
-Daemon::Daemon(net::Loop& loop, config::Config const& config, net::Reach const& reach,
-               api::Platform* platform, BackendInfo backend, CrashRecord* record)
+net::HttpServerLimits Daemon::Slot::limits_of(config::Bridge const& config) {
+  net::HttpServerLimits limits;
+  limits.connections_max =
+      2 * config.limits.clients + 64;  // besides WebSockets, kept-alive discovery
+  return limits;
+}
+
+Daemon::Daemon(net::Loop& loop, config::Config config, net::Reach reach, api::Platform* platform,
+               BackendInfo backend, CrashRecord* record)
     : loop_(loop),
-      config_(config),
+      config_(std::move(config)),
+      reach_(std::move(reach)),
       platform_(platform),
       backend_(std::move(backend)),
       record_(record),
+      leased_(backend_.kind == "cloud"),  // the local backend's browsers end with us anyway
       service_(*this),
       service_server_(loop, service_, {}, "service"),
       control_(*this),
       control_server_(loop, control_, {}, "control"),
       tasks_(loop.executor()),
       end_wanted_(loop.executor()),
-      drain_(config.drain) {
-  for (auto const& bridge : config_.bridges)
-    slots_.push_back(std::make_unique<Slot>(loop, reach, platform, bridge));
-  if (record_ == nullptr) return;
-  // The local backend's browsers end with us anyway.
-  bool const leased = backend_.kind == "cloud";
+      drain_(config_.drain),
+      changed_(loop.executor()) {
   std::vector<Bridge*> bridges;
-  for (auto const& slot : slots_) {
-    auto& bridge = slot->bridge;
-    bridge.keep_record(*record_, leased ? bridge.config().lease : config::Duration::zero());
-    bridges.push_back(&bridge);
-  }
-  if (platform != nullptr)
-    caretaker_.emplace(loop_, *platform, *record_, config_, std::move(bridges), leased,
+  for (auto const& bridge : config_.bridges)
+    bridges.push_back(&slots_.emplace_back(make_slot(bridge))->bridge);
+  if (record_ != nullptr && platform != nullptr)
+    caretaker_.emplace(loop_, *platform, *record_, config_, std::move(bridges), leased_,
                        Caretaker::Timing());
+}
+
+std::shared_ptr<Daemon::Slot> Daemon::make_slot(config::Bridge const& config) {
+  auto slot = std::make_shared<Slot>(loop_, reach_, platform_, config);
+  if (ledger_ != nullptr) slot->bridge.keep_ledger(*ledger_);
+  if (record_ != nullptr)
+    slot->bridge.keep_record(*record_, leased_ ? config.lease : config::Duration::zero());
+  return slot;
 }
 
 Daemon::~Daemon() = default;
@@ -94,19 +97,20 @@ Result<void> Daemon::listen(std::string const& control_socket) {
   if (auto const bound = listen_loopback(service_server_, config_.service.port, "service port");
       !bound)
     return bound.error();
-  for (auto const& slot : slots_)
-    if (auto const bound = listen_bridge(*slot); !bound) return bound.error();
+  for (auto const& slot : slots_) {
+    auto const& name = slot->bridge.config().name;
+    std::uint16_t const before = record_ != nullptr ? record_->left().of(name).port : 0;
+    if (auto const bound = listen_bridge(*slot, before); !bound) return bound.error();
+  }
   return {};
 }
 
-// A port that the kernel chose is taken again after a crash: clients have the address.
-Result<void> Daemon::listen_bridge(Slot& slot) {
+// A port that the kernel chose is taken again: clients have the address.
+Result<void> Daemon::listen_bridge(Slot& slot, std::uint16_t before) {
   auto const& config = slot.bridge.config();
   auto const what = fmt::format("bridge {}", config.name);
   auto const port = config.port.value_or(0);
-  bool const any = record_ != nullptr && port == 0;
-  std::uint16_t const before = any ? record_->left().of(config.name).port : std::uint16_t{0};
-  if (before != 0) {
+  if (port == 0 && before != 0) {
     if (listen_loopback(slot.server, before, what)) return {};
     slot.server.forget_listeners();
   }
@@ -130,27 +134,30 @@ void Daemon::keep_ledger(Ledger& ledger) {
 
 void Daemon::start() {
   if (ledger_ != nullptr && platform_ != nullptr) {
-    bool const credits = std::any_of(slots_.begin(), slots_.end(), [](auto const& slot) {
-      return slot->bridge.config().budget.credits > 0;
-    });
+    auto const credits = [this] {
+      return std::any_of(slots_.begin(), slots_.end(),
+                         [](auto const& slot) { return slot->bridge.config().budget.credits > 0; });
+    };
     tasks_.spawn("ledger", settle_runs(*ledger_, *platform_, credits));
   }
   control_server_.start();
   service_server_.start();
   if (caretaker_) caretaker_->start();
   tasks_.spawn("network", watch_network());
-  for (auto const& slot : slots_) {
-    auto& bridge = slot->bridge;
-    note_address(*slot);
-    bridge.begin_recovery();  // before a client comes back that must wait for it
-    slot->server.start();
-    if (bridge.config().start == config::Start::boot)
-      tasks_.spawn("boot " + bridge.config().name, boot(bridge));
-  }
+  for (auto const& slot : slots_) open(slot);
 }
 
-awaitable<void> Daemon::boot(Bridge& bridge) {
-  (void)co_await bridge.up();  // the bridge logs and keeps what went wrong
+void Daemon::open(std::shared_ptr<Slot> const& slot) {
+  auto& bridge = slot->bridge;
+  note_address(*slot);
+  bridge.begin_recovery();  // before a client comes back that must wait for it
+  slot->server.start();
+  if (bridge.config().start == config::Start::boot)
+    tasks_.spawn("boot " + bridge.config().name, boot(slot));
+}
+
+awaitable<void> Daemon::boot(std::shared_ptr<Slot> slot) {
+  (void)co_await slot->bridge.up();  // the bridge logs and keeps what went wrong
 }
 
 // A connection may have died of it without a word, and one that was not to be had may be now.
@@ -176,21 +183,23 @@ void Daemon::end(std::optional<Duration> drain) {
   end_wanted_.notify();
 }
 
-awaitable<void> Daemon::shut_down_one(Slot& slot, Duration drain, std::string& line) {
-  auto const said = co_await slot.bridge.shut_down(drain);
+awaitable<void> Daemon::shut_down_one(Slot& slot, Duration drain, std::string_view why,
+                                      std::string& line) {
+  auto const said = co_await slot.bridge.shut_down(drain, why);
   line = fmt::format("{}: {}", slot.bridge.config().name, said);
   co_await slot.server.stop();
 }
 
 awaitable<std::vector<std::string>> Daemon::shut_down() {
   draining_ = true;
+  while (changing_) co_await changed_.wait();
   for (auto const& slot : slots_) slot->server.stop_accepting();
   if (caretaker_) co_await caretaker_->stop();  // a lease that we end must not be renewed
   std::vector<std::string> lines(slots_.size());
   net::Tasks leaving(loop_.executor());
   for (std::size_t i = 0; i < slots_.size(); ++i)
     leaving.spawn("shut down " + slots_[i]->bridge.config().name,
-                  shut_down_one(*slots_[i], drain_, lines[i]));
+                  shut_down_one(*slots_[i], drain_, "the daemon is shutting down", lines[i]));
   co_await leaving.join();
   tasks_.stop();
   co_await tasks_.join();
@@ -217,16 +226,19 @@ awaitable<FailureOr<std::vector<Reaped>>> Daemon::reap(bool dry_run) {
   co_return std::vector<Reaped>();
 }
 
-Bridge* Daemon::find(std::string_view name) {
-  for (auto const& slot : slots_)
-    if (slot->bridge.config().name == name) return &slot->bridge;
-  return nullptr;
+Daemon::Slots::const_iterator Daemon::find_in(Slots const& slots, std::string_view name) {
+  return std::find_if(slots.begin(), slots.end(),
+                      [name](auto const& slot) { return slot->bridge.config().name == name; });
 }
 
-Endpoint* Daemon::endpoint(std::string_view name) {
-  for (auto const& slot : slots_)
-    if (slot->bridge.config().name == name) return &slot->endpoint;
-  return nullptr;
+std::shared_ptr<Bridge> Daemon::find(std::string_view name) {
+  auto const at = find_in(slots_, name);
+  return at == slots_.end() ? nullptr : std::shared_ptr<Bridge>(*at, &(*at)->bridge);
+}
+
+std::shared_ptr<Endpoint> Daemon::endpoint(std::string_view name) {
+  auto const at = find_in(slots_, name);
+  return at == slots_.end() ? nullptr : std::shared_ptr<Endpoint>(*at, &(*at)->endpoint);
 }
 
 std::string Daemon::service_address() const {

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "config/config.hpp"
+#include "config/diff.hpp"
 #include "daemon/bridge.hpp"
 #include "daemon/caretaker.hpp"
 #include "daemon/control.hpp"
@@ -26,9 +27,9 @@ struct BackendInfo {
 class Daemon {
  public:
   /// `platform` may be null when no bridge has a runtime, `record` when nothing need survive a
-  /// crash. All arguments outlive the daemon.
-  Daemon(net::Loop& loop, config::Config const& config, net::Reach const& reach,
-         api::Platform* platform, BackendInfo backend, CrashRecord* record = nullptr);
+  /// crash. Both, the loop and what `reach` points to outlive the daemon.
+  Daemon(net::Loop& loop, config::Config config, net::Reach reach, api::Platform* platform,
+         BackendInfo backend, CrashRecord* record = nullptr);
   ~Daemon();
 
   /// Writes the runs of all bridges down there. Call it before start().
@@ -37,6 +38,16 @@ class Daemon {
   Result<void> listen(std::string const& control_socket);
   /// Accepts from now on; bridges with `start: boot` begin to wake.
   void start();
+  /// Goes on with another configuration: bridges come and go, or go on under other rules with their
+  /// clients. Yields what it took. Errors: CONFIG_INVALID and PORT_UNAVAILABLE, and then nothing
+  /// has changed, unless the message names what has.
+  awaitable<FailureOr<config::Diff>> change_to(config::Config next);
+  /// What runs now. Keys that only a start can change are as they were at the start.
+  [[nodiscard]] config::Config const& config() const { return config_; }
+  /// How the control socket is to get another configuration: reads it and calls change_to().
+  using Reload = std::function<awaitable<FailureOr<config::Diff>>()>;
+  void reload_by(Reload reload) { reload_ = std::move(reload); }
+  awaitable<FailureOr<config::Diff>> reload();
   /// Somebody wants the daemon to end. Commands under way may take as long as `drain`; none: as the
   /// configuration has it.
   void end(std::optional<Duration> drain);
@@ -54,8 +65,9 @@ class Daemon {
   /// that is nothing.
   [[nodiscard]] std::string may_still_run() const;
 
-  [[nodiscard]] Bridge* find(std::string_view name);
-  [[nodiscard]] Endpoint* endpoint(std::string_view name);
+  /// It may be taken away while it is in use, and is alive as long as this.
+  [[nodiscard]] std::shared_ptr<Bridge> find(std::string_view name);
+  [[nodiscard]] std::shared_ptr<Endpoint> endpoint(std::string_view name);
   [[nodiscard]] bool draining() const { return draining_; }
   [[nodiscard]] BackendInfo const& backend() const { return backend_; }
   [[nodiscard]] std::string service_address() const;
@@ -73,25 +85,40 @@ class Daemon {
  private:
   struct Slot {
     Slot(net::Loop& loop, net::Reach reach, api::Platform* platform, config::Bridge config);
+    static net::HttpServerLimits limits_of(config::Bridge const& config);
+    void adjust(config::Bridge const& config);
     Bridge bridge;
     Endpoint endpoint;
     net::HttpServer server;
   };
-  static awaitable<void> boot(Bridge& bridge);
+  using Slots = std::vector<std::shared_ptr<Slot>>;
+  static Slots::const_iterator find_in(Slots const& slots, std::string_view name);
+  std::shared_ptr<Slot> make_slot(config::Bridge const& config);
+  void open(std::shared_ptr<Slot> const& slot);
+  static awaitable<void> boot(std::shared_ptr<Slot> slot);
   awaitable<void> watch_network();
-  static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string& line);
-  Result<void> listen_bridge(Slot& slot);
+  static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string_view why,
+                                       std::string& line);
+  [[nodiscard]] std::optional<Failure> objection_to(config::Config const& next) const;
+  FailureOr<Slots> bind_early(config::Config const& next, config::Diff const& diff,
+                              Slots const& leaving);
+  awaitable<void> take_away(Slots leaving);
+  std::optional<Failure> rearrange(config::Config next, config::Diff const& diff,
+                                   Slots const& leaving, Slots coming);
+  Result<void> listen_bridge(Slot& slot, std::uint16_t before);
   void note_address(Slot const& slot);
   static Result<void> listen_loopback(net::HttpServer& server, std::uint16_t port,
                                       std::string const& what);
 
   net::Loop& loop_;
-  config::Config const& config_;
+  config::Config config_;
+  net::Reach reach_;
   api::Platform* platform_;
   Ledger* ledger_ = nullptr;
   BackendInfo backend_;
   CrashRecord* record_;
-  std::vector<std::unique_ptr<Slot>> slots_;
+  bool leased_;  // runtimes live on when this process is gone
+  Slots slots_;  // in the order of the configuration
   std::optional<Caretaker> caretaker_;
   Service service_;
   net::HttpServer service_server_;
@@ -101,6 +128,9 @@ class Daemon {
   net::Signal end_wanted_;
   Duration drain_;
   bool draining_ = false;
+  bool changing_ = false;
+  net::Broadcast changed_;  // it is not any more
+  Reload reload_;
 };
 
 }  // namespace bridge

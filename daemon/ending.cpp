@@ -1,5 +1,6 @@
 #include "daemon/ending.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -18,6 +19,12 @@ void add_ending_signals(asio::signal_set& signals) {
   signals.add(SIGINT);
   signals.add(SIGTERM);
   if (!is_ignored(SIGHUP)) signals.add(SIGHUP);
+}
+
+bool Terminal::is_there() {
+  int const fd = ::open("/dev/tty", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
 }
 
 awaitable<int> wait_for_signal(asio::signal_set& signals) {

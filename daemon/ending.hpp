@@ -14,6 +14,17 @@ namespace bridge {
 /// Adds what ends us politely: SIGINT, SIGTERM, SIGHUP. nohup has SIGHUP ignored, and so it stays.
 void add_ending_signals(asio::signal_set& signals);
 
+/// What a SIGHUP means: the terminal that we run in has gone, or somebody wants a reload.
+class Terminal {
+ public:
+  Terminal() : had_one_(is_there()) {}
+  [[nodiscard]] bool has_gone() const { return had_one_ && !is_there(); }
+
+ private:
+  [[nodiscard]] static bool is_there();
+  bool had_one_;
+};
+
 /// The number of the next signal.
 awaitable<int> wait_for_signal(asio::signal_set& signals);
 

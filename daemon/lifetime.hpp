@@ -52,6 +52,8 @@ class Lifetime {
   };
 
   explicit Lifetime(Rules rules) : rules_(rules) {}
+  /// Others from now on, for a run that goes on as well. Too late for one that is due.
+  void change(Rules rules) { rules_ = rules; }
 
   /// A run is asked for. Of no meaning while there is one.
   void await_run();

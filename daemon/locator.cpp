@@ -8,8 +8,9 @@
 #include <utility>
 
 namespace bridge {
+namespace {
 
-Result<Locator> Locator::write(std::string path, std::string_view content) {
+Result<void> write_whole(std::string const& path, std::string_view content) {
   auto const doing = "write " + path;
   auto const fresh = path + ".new";
   auto const failed = [&] {
@@ -22,7 +23,18 @@ Result<Locator> Locator::write(std::string path, std::string_view content) {
   ::close(fd);
   if (written != static_cast<ssize_t>(content.size())) return failed();
   if (::rename(fresh.c_str(), path.c_str()) != 0) return failed();
+  return {};
+}
+
+}  // namespace
+
+Result<Locator> Locator::write(std::string path, std::string_view content) {
+  if (auto const written = write_whole(path, content); !written) return written.error();
   return Locator(std::move(path));
+}
+
+Result<void> Locator::rewrite(std::string_view content) const {
+  return write_whole(path_, content);
 }
 
 Locator::~Locator() {

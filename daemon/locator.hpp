@@ -13,6 +13,8 @@ namespace bridge {
 class Locator {
  public:
   [[nodiscard]] static Result<Locator> write(std::string path, std::string_view content);
+  /// The same for another content.
+  Result<void> rewrite(std::string_view content) const;
   Locator(Locator&& other) noexcept : path_(std::exchange(other.path_, {})) {}
   Locator& operator=(Locator&&) = delete;
   ~Locator();

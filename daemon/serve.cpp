@@ -68,8 +68,8 @@ struct Backing {
 
 class Server {
  public:
-  Server(config::Loaded const& loaded, config::Env const& env)
-      : loaded_(loaded), config_(loaded.config), env_(env) {}
+  Server(config::Loaded const& loaded, config::Sources const& sources)
+      : loaded_(loaded), config_(loaded.config), sources_(sources), env_(sources.env) {}
 
   int run();
 
@@ -82,11 +82,17 @@ class Server {
   std::optional<int> open_cloud(api::RestOptions& rest);
   [[nodiscard]] bool needs_platform() const;
   awaitable<void> live(Daemon& daemon, asio::signal_set& signals);
+  awaitable<int> wait_for_end(asio::signal_set& signals, net::Tasks& helpers, Daemon& daemon);
+  awaitable<FailureOr<config::Diff>> reload(Daemon& daemon);
+  awaitable<FailureOr<config::Diff>> read_and_change(Daemon& daemon);
+  awaitable<void> reload_at_signal(Daemon& daemon);
+  void note_chosen_ports(config::Loaded const& loaded);
   awaitable<void> watch_key();
   awaitable<void> ping_watchdog(Duration every);
 
   config::Loaded const& loaded_;
   config::Config const& config_;
+  config::Sources const& sources_;
   config::Env const& env_;
   net::Loop loop_;
   Reaching reaching_;
@@ -95,6 +101,10 @@ class Server {
   std::unique_ptr<Ledger> ledger_;
   systemd::Notifier notifier_{env_};
   std::vector<std::string> files_;  // in the runtime directory, while we run
+  std::optional<Locator> locator_;
+  /// Of bridges that have theirs without a word in the configuration.
+  std::map<std::string, std::uint16_t> chosen_ports_;
+  Terminal terminal_;
   int exit_ = exit_code::ok;
 };
 
@@ -230,8 +240,11 @@ int Server::run() {
     bool const in_use = bound.error().code == asio::error::address_in_use;
     return fail(exit_code::failure, bound.error().text(), in_use ? kOtherPort : "");
   }
-  auto const locator = Locator::write(files_.back(), daemon.locator_json());
+  auto locator = Locator::write(files_.back(), daemon.locator_json());
   if (!locator) return fail(exit_code::failure, locator.error().text(), "");
+  locator_.emplace(std::move(*locator));
+  note_chosen_ports(loaded_);
+  daemon.reload_by([this, &daemon] { return reload(daemon); });
 
   asio::signal_set signals(loop_.io());
   add_ending_signals(signals);
@@ -249,7 +262,7 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   if (auto const every = notifier_.watchdog_interval())
     helpers.spawn("watchdog", ping_watchdog(*every));
   if (backing_.info.kind == "cloud") helpers.spawn("key check", watch_key());
-  auto const ended = co_await (wait_for_signal(signals) || daemon.end_wanted());
+  auto const ended = co_await (wait_for_end(signals, helpers, daemon) || daemon.end_wanted());
   auto const first = ended.index() == 0 ? std::get<0>(ended) : 0;
   notifier_.stopping();
   // A start under way is waited for, so that no paid runtime is left behind.
@@ -265,6 +278,58 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   for (auto const& line : lines) say(line);
   helpers.stop();
   co_await helpers.join();
+}
+
+awaitable<int> Server::wait_for_end(asio::signal_set& signals, net::Tasks& helpers,
+                                    Daemon& daemon) {
+  for (;;) {
+    int const number = co_await wait_for_signal(signals);
+    if (number != SIGHUP || terminal_.has_gone()) co_return number;
+    helpers.spawn("reload", reload_at_signal(daemon));
+  }
+}
+
+awaitable<void> Server::reload_at_signal(Daemon& daemon) {
+  (void)co_await reload(daemon);  // it has been logged
+}
+
+void Server::note_chosen_ports(config::Loaded const& loaded) {
+  chosen_ports_.clear();
+  auto const& bridges = loaded.config.bridges;
+  for (std::size_t i = 0; i < bridges.size(); ++i)
+    if (!loaded.origins.has(fmt::format("bridges[{}].port", i)))
+      chosen_ports_.emplace(bridges[i].name, bridges[i].port.value_or(0));
+}
+
+awaitable<FailureOr<config::Diff>> Server::reload(Daemon& daemon) {
+  notifier_.reloading();
+  auto done = co_await read_and_change(daemon);
+  if (done) {
+    for (auto const& key : done->fixed)
+      log::write(LogLevel::warn, fmt::format("{} takes effect at the next start", key));
+    log::write(LogLevel::info, done->empty() ? "reloaded: nothing has changed" : "reloaded");
+  } else {
+    log::write(LogLevel::error, fmt::format("{}. {}", done.error().text(), done.error().way_out()));
+  }
+  notifier_.ready(done ? backing_.info.description
+                       : fmt::format("reload failed: {}", done.error().text()));
+  co_return done;
+}
+
+awaitable<FailureOr<config::Diff>> Server::read_and_change(Daemon& daemon) {
+  auto sources = sources_;
+  sources.ports = chosen_ports_;
+  auto const loaded = config::load_config(sources);
+  if (!loaded) co_return Failure("CONFIG_INVALID", loaded.error().text());
+  auto done = co_await daemon.change_to(loaded->config);
+  if (!done && done.error().code != "PORT_UNAVAILABLE") co_return done;
+  // Also where one port was not to be had: the other bridges are as they are to be.
+  auto const& logging = daemon.config().logging;
+  log::setup(logging.level, logging.format);
+  note_chosen_ports(*loaded);
+  if (auto const written = locator_->rewrite(daemon.locator_json()); !written)
+    log::write(LogLevel::warn, written.error().text());
+  co_return done;
 }
 
 // A wrong key will not get better by waiting; an API that is down will.
@@ -296,10 +361,10 @@ awaitable<void> run_backend_alone(EmbeddedBackend& backend, asio::signal_set& si
 
 }  // namespace
 
-int serve(config::Loaded const& loaded, config::Env const& env) {
+int serve(config::Loaded const& loaded, config::Sources const& sources) {
   std::signal(SIGPIPE, SIG_IGN);
   log::setup(loaded.config.logging.level, loaded.config.logging.format);
-  return Server(loaded, env).run();
+  return Server(loaded, sources).run();
 }
 
 int serve_local(LocalVerb const& verb, config::Loaded const& loaded, config::Env const& env) {

@@ -7,11 +7,11 @@
 
 namespace bridge {
 
-/// `bctrl-bridge serve`: the daemon in the foreground, until SIGINT, SIGTERM or SIGHUP. Returns the
-/// exit code.
-[[nodiscard]] int serve(config::Loaded const& loaded, config::Env const& env);
+/// `bctrl-bridge serve`: the daemon in the foreground, until SIGINT or SIGTERM, or until its
+/// terminal goes; any other SIGHUP is a reload, from the same `sources`. Returns the exit code.
+[[nodiscard]] int serve(config::Loaded const& loaded, config::Sources const& sources);
 
-/// `bctrl-bridge local`: the local backend alone on a port, until the same signals.
+/// `bctrl-bridge local`: the local backend alone on a port, until SIGINT, SIGTERM or SIGHUP.
 struct LocalVerb {
   std::uint16_t port = 8787;
   std::string state;  ///< directory; empty: the default one

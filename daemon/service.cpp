@@ -20,7 +20,7 @@ awaitable<void> Service::handle(net::HttpExchange& exchange) {
     auto const end = target.find_first_of("/?", kBelow.size());
     auto const name =
         target.substr(kBelow.size(), end == std::string::npos ? end : end - kBelow.size());
-    if (auto* endpoint = daemon_.endpoint(name)) {
+    if (auto const endpoint = daemon_.endpoint(name)) {
       auto prefix = std::string(kBelow) + name;
       co_await endpoint->handle_below(exchange, std::move(prefix));
       co_return;

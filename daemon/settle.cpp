@@ -37,11 +37,12 @@ awaitable<void> settle_once(Ledger& ledger, api::Platform& platform, bool open_t
   }
 }
 
-awaitable<void> settle_runs(Ledger& ledger, api::Platform& platform, bool credits) {
+awaitable<void> settle_runs(Ledger& ledger, api::Platform& platform,
+                            std::function<bool()> credits) {
   bool open_too = true;  // what a crash has left
   for (;;) {
     co_await settle_once(ledger, platform, open_too);
-    open_too = credits;
+    open_too = credits();
     if (!co_await net::sleep_for(kEvery)) co_return;
   }
 }

@@ -193,6 +193,10 @@ void HttpServer::forget_listeners() {
   port_ = 0;
 }
 
+void HttpServer::set_limits(HttpServerLimits limits) {
+  limits_ = limits;
+}
+
 void HttpServer::start() {
   for (auto const& acceptor : acceptors_) tasks_.spawn(name_ + " accept", accept_loop(*acceptor));
 }

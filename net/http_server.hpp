@@ -52,6 +52,9 @@ class HttpServer {
   /// The port of the first TCP listener.
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
+  /// For connections from now on.
+  void set_limits(HttpServerLimits limits);
+
   /// Accepts until stop_accepting().
   void start();
   void stop_accepting();

@@ -1,8 +1,10 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
 
 // The ways from clients to the upstream that are compared: straight, through HAProxy and nginx, and through the bridge.
 
@@ -156,17 +158,31 @@ http {
    */
   async bridge({ under = [], env = {}, more = '', bridges = 1, until } = {}) {
     const [port, service] = [await freePort(), await freePort()];
-    const config = this.file('config.yaml', `
+    this.config = `
 version: 1
 service: {port: ${service}}
 ${this.upstream.tls ? `api: {ca_file: ${this.#certificate().cert}}` : ''}
 bridges:
   - {name: main, port: ${port}, upstream: "${this.upstream.url}"${more}}
 ${Array.from({ length: bridges - 1 }, (_, i) => `  - {name: more-${i}, port: 0, upstream: "${this.upstream.url}"}`).join('\n')}
-`);
+`;
+    const config = this.file('config.yaml', this.config);
     const [program, ...args] = [...under, this.tools.bridge, 'serve', '--config', config];
     const child = await this.start('bctrl-bridge', program, args, port, env, until);
     return { name: 'bridge', url: `ws://127.0.0.1:${port}/devtools/browser`, port, pid: child.pid };
+  }
+
+  /** The time in ms in which the bridge's daemon has taken `config` in place of what it runs, as its control socket sees it. */
+  async reload(config) {
+    this.file('config.yaml', config);
+    const begun = performance.now();
+    const socketPath = join(this.#dir, 'bctrl-bridge/control.sock');
+    const reply = await new Promise((resolve, reject) => {
+      http.request({ socketPath, path: '/reload', method: 'POST' }, resolve).on('error', reject).end();
+    });
+    const body = await textOf(reply);
+    if (reply.statusCode !== 200) throw new Error(`reload: ${body}`);
+    return { ms: performance.now() - begun, ...JSON.parse(body) };
   }
 
   /** A run of cdp-load beside others, whose figures are not wanted: {child, ended, isOver()}. */

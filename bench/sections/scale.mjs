@@ -14,6 +14,20 @@ async function listTime(bridge) {
   return { targets, ms: median(times) };
 }
 
+/** In ms: a reload of what runs already, of new rules for every bridge, of one bridge more, and of all of them anew. */
+async function reloadTimes(bench) {
+  const every = (more) => bench.config.replace(/(- \{name: .*)\}$/gm, `$1, ${more}}`);
+  const times = [];
+  for (const config of [
+    bench.config,
+    every('limits: {clients: 7}'),
+    `${every('limits: {clients: 7}')}  - {name: one-more, port: 0, upstream: "${bench.upstream.url}"}\n`,
+    every('lease: 3m'),
+  ])
+    times.push((await bench.reload(config)).ms);
+  return times;
+}
+
 /** How costs grow with clients, commands in flight, targets and bridges. */
 export async function scale(bench, { repetitions }) {
   const byClients = [];
@@ -44,7 +58,8 @@ export async function scale(bench, { repetitions }) {
     const ready = performance.now() - begun;
     const rss = rssOf(bridge.pid);
     const { proxy } = await bench.load(bridge, { clients: 16, depth: 16, size: 200, 'duration-ms': 1000 });
-    byBridges.push([bridges, round(ready), round(rss), round(proxy.cpu_us_per_msg)]);
+    const reloads = await reloadTimes(bench);
+    byBridges.push([bridges, round(ready), round(rss), round(proxy.cpu_us_per_msg), ...reloads.map(round)]);
     await bench.stopAll();
   }
   return {
@@ -55,7 +70,8 @@ export async function scale(bench, { repetitions }) {
       'Targets of the browser, with one client at work:',
       table(['targets', 'in /json/list', 'ms', 'µs per target', 'CPU per command, µs'], byTargets),
       'Bridges of one daemon:',
-      table(['bridges', 'start to ready, ms', 'RSS, MiB', 'CPU per command on one of them, µs'], byBridges),
+      table(['bridges', 'start to ready, ms', 'RSS, MiB', 'CPU per command on one of them, µs',
+        'reload, nothing changed, ms', 'every limit changed, ms', 'one more, ms', 'all anew, ms'], byBridges),
     ],
   };
 }

@@ -14,8 +14,11 @@ struct Setup {
   FakeEnv env;
   Overrides flags;
 
+  std::map<std::string, std::uint16_t> ports = {};
+
   [[nodiscard]] boost::system::result<Loaded, Problems> load() const {
-    return load_config({.flags = flags, .env = env.get(), .system_file = dir / "etc.yaml"});
+    return load_config(
+        {.flags = flags, .env = env.get(), .system_file = dir / "etc.yaml", .ports = ports});
   }
   [[nodiscard]] Loaded good() const {
     auto loaded = load();
@@ -279,6 +282,24 @@ bridges:
   CHECK(!bridges[2].runtime);
   CHECK(bridges[2].port == std::uint16_t{9413});
   CHECK(bridges[3].port == std::uint16_t{0});
+}
+
+TEST_CASE("load: a bridge that runs keeps the port it got, unless another is written down") {
+  Setup setup;
+  setup.dir.write("etc.yaml", R"(version: 1
+bridges:
+  - name: new
+  - name: b
+  - name: c
+  - {name: d, port: 9413}
+  - {name: e, port: 9500}
+)");
+  setup.ports = {{"a", 9411}, {"b", 9412}, {"c", 9413}, {"e", 9415}};
+  auto const loaded = setup.good();
+  auto const& bridges = loaded.config.bridges;
+  std::vector<std::uint16_t> ports;
+  for (auto const& bridge : bridges) ports.push_back(*bridge.port);
+  CHECK(ports == std::vector<std::uint16_t>{9411, 9412, 9414, 9413, 9500});
 }
 
 TEST_CASE("load: a file that cannot be parsed gives its own problem only") {

@@ -61,6 +61,9 @@ TEST_CASE("lifetime: every event in every state") {
       {"begin",
        [](Lifetime& life) { life.begin(kNow, kNow); },
        {State::idle, State::idle, State::idle, State::used, State::idle}},
+      {"other rules",
+       [](Lifetime& life) { life.change({.idle_stop = 1s}); },
+       {State::asleep, State::starting, State::idle, State::used, State::due}},
       {"a client",
        [](Lifetime& life) { life.use(kClient, kNow); },
        {State::asleep, State::starting, State::used, State::used, State::due}},
@@ -128,6 +131,19 @@ TEST_CASE("lifetime: what comes next, and what ended it") {
   CHECK(life.look(kStart + 31s) == End{Cause::last_client, kStart + 30s});
   CHECK(life.next() == End{Cause::last_client, kStart + 30s});
   CHECK(life.look(kStart + 32s) == std::nullopt);  // said once
+}
+
+TEST_CASE("lifetime: other rules hold for the run that goes on") {
+  auto life = in_state(State::idle);
+  life.change({.idle_stop = 30s});
+  CHECK(life.next() == End{Cause::idle_stop, kStart + 30s});
+  life.change({.max_run = 20s});
+  CHECK(life.next() == End{Cause::max_run, kStart + 20s});
+  life.change({});
+  CHECK_FALSE(life.next());
+  auto due = in_state(State::due);
+  due.change({});
+  CHECK(due.next() == End{Cause::idle_stop, kStart + 60s});
 }
 
 TEST_CASE("lifetime: without a rule nothing ends") {
