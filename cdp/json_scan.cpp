@@ -69,8 +69,7 @@ std::size_t skip_plain(std::string_view text, std::size_t at) {
   return at;
 }
 
-// `at` is behind the opening quote.
-std::size_t skip_string(std::string_view text, std::size_t at, std::size_t& bad_at) {
+std::size_t skip_any_string(std::string_view text, std::size_t at, std::size_t& bad_at) {
   while (at < text.size()) {
     at = skip_plain(text, at);
     if (at >= text.size()) break;
@@ -98,6 +97,18 @@ std::size_t skip_string(std::string_view text, std::size_t at, std::size_t& bad_
   }
   bad_at = at;
   return npos;
+}
+
+// `at` is behind the opening quote. Most keys and many values are short and hold nothing special.
+inline std::size_t skip_string(std::string_view text, std::size_t at, std::size_t& bad_at) {
+#if defined(__SSE2__)
+  if (text.size() - at >= 16) {
+    auto const special = special_bytes(text.data() + at);
+    auto const first = at + static_cast<std::size_t>(std::countr_zero(special));
+    if (special != 0 && text[first] == '"') return first + 1;
+  }
+#endif
+  return skip_any_string(text, at, bad_at);
 }
 
 // Chrome takes no number beyond a double's range. Its answer has no id, so nobody could be told: it
