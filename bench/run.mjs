@@ -11,6 +11,7 @@ import { counts } from './sections/counts.mjs';
 import { fairness } from './sections/fairness.mjs';
 import { memory } from './sections/memory.mjs';
 import { micro } from './sections/micro.mjs';
+import { profile } from './sections/profile.mjs';
 import { proxies } from './sections/proxies.mjs';
 import { scale } from './sections/scale.mjs';
 
@@ -18,6 +19,7 @@ const SECTIONS = {
   proxies,
   wss: (bench, options) => proxies(bench, { ...options, tls: true }),
   counts,
+  profile,
   micro,
   memory,
   fairness,

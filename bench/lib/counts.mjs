@@ -5,7 +5,7 @@ import { openSync, readSync, closeSync } from 'node:fs';
 // difference of two runs that differ in nothing but the number of commands, divided by that number.
 
 /** Commands that the bridge has passed on so far, by its own word. */
-function commandsOf(bench) {
+export function commandsOf(bench) {
   const status = execFileSync(bench.tools.bridge, ['status', '--json'], { env: bench.env(), encoding: 'utf8' });
   return JSON.parse(status).bridges[0].commands;
 }
