@@ -73,7 +73,7 @@ bool is_one_of(std::string const& key, std::array<std::string_view, N> const& ke
 }  // namespace
 
 Diff diff(Config const& running, Config const& wanted) {
-  constexpr std::array<std::string_view, 4> kReplacing{"port", "runtime", "upstream", "lease"};
+  constexpr std::array<std::string_view, 2> kReplacing{"runtime", "upstream"};
   constexpr std::array<std::string_view, 3> kOfDaemon{"log.level", "log.format", "drain"};
   Diff out;
   for (auto& key : Walk::differences(running, wanted))

@@ -13,7 +13,7 @@ struct Diff {
   enum class Change {
     added,
     removed,
-    replaced,  ///< another port, runtime, upstream or lease: its clients cannot stay
+    replaced,  ///< another runtime or upstream: its clients cannot stay
     adjusted,  ///< anything else: its clients stay
   };
   struct OfBridge {

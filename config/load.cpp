@@ -155,7 +155,8 @@ class Loader {
   }
 
   void cloud_defaults() {
-    if (config_.backend != Backend::cloud) return;
+    auto const backend = sources_.running ? sources_.running->backend : config_.backend;
+    if (backend != Backend::cloud) return;
     for (std::size_t i = 0; i < config_.bridges.size(); ++i) {
       auto& bridge = config_.bridges[i];
       if (bridge.runtime && !origins_.has(fmt::format("bridges[{}].idle_stop", i)))
@@ -163,14 +164,19 @@ class Loader {
     }
   }
 
+  void keep_ports(std::map<std::string, std::uint16_t> const& ports,
+                  std::set<std::uint16_t>& taken) {
+    for (auto& bridge : config_.bridges) {
+      auto const before = ports.find(bridge.name);
+      if (bridge.port || before == ports.end()) continue;
+      if (taken.insert(before->second).second) bridge.port = before->second;
+    }
+  }
+
   void assign_ports() {
     std::set<std::uint16_t> taken{config_.service.port, config_.local.port};
     for (auto const& bridge : config_.bridges) taken.insert(bridge.port.value_or(0));
-    for (auto& bridge : config_.bridges) {
-      auto const before = sources_.ports.find(bridge.name);
-      if (bridge.port || before == sources_.ports.end()) continue;
-      if (taken.insert(before->second).second) bridge.port = before->second;
-    }
+    if (sources_.running) keep_ports(sources_.running->ports, taken);
     auto next = kFirstPort;
     for (auto& bridge : config_.bridges) {
       if (bridge.port) continue;

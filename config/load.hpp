@@ -25,14 +25,20 @@ struct Overrides {
   std::optional<std::string> key_file;      ///< --api-key-file; "-" is stdin
 };
 
+/// What a configuration that is read while a daemon runs goes by.
+struct Running {
+  Backend backend{};  ///< whose defaults hold until the next start
+  /// Of bridges that got theirs without a word in the configuration: they keep it, whatever bridges
+  /// come and go before them.
+  std::map<std::string, std::uint16_t> ports = {};
+};
+
 /// Where a configuration is made from.
 struct Sources {
   Overrides flags;
   Env env;
   std::string system_file = "/etc/bctrl-bridge/config.yaml";  ///< used when the user has none
-  /// Of bridges that run and got theirs without a word in the configuration: they keep it, whatever
-  /// bridges come and go before them.
-  std::map<std::string, std::uint16_t> ports = {};
+  std::optional<Running> running = {};                        ///< none: nothing runs yet
 };
 
 struct Loaded {

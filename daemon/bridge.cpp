@@ -82,8 +82,14 @@ Bridge::Bridge(net::Loop& loop, net::Reach reach, api::Platform* platform, confi
 
 Bridge::~Bridge() = default;
 
-void Bridge::adjust(config::Bridge config) {
+void Bridge::adjust(config::Bridge config, Duration lease) {
+  bool const another_lease = config.lease != config_.lease;
   config_ = std::move(config);
+  if (another_lease && keeper_ && record_ != nullptr) {
+    keeper_->change_lease(std::chrono::ceil<std::chrono::milliseconds>(lease));
+    if (!keeper_->run().empty()) tasks_.spawn(config_.name + " lease", renew_once());
+  }
+  if (!controller_.is_ours() && mux_) mux_->pause(parked());
   lifetime_.change(rules_of(config_));
   lifetime_.budget_ends(std::nullopt);  // the books say it anew
   changed_.notify_all();
@@ -168,7 +174,8 @@ awaitable<void> Bridge::life() {
       co_await send_home(why);
       co_return;
     }
-    if (state_ == BridgeState::live) gone_since_ = upstream_->last_received();
+    if (state_ == BridgeState::live && controller_.is_ours())
+      gone_since_ = upstream_->last_received();
     mux_->suspend();
     look_at_windows();
     upstream_.reset();
@@ -218,7 +225,7 @@ void Bridge::meet_browser() {
     not_same_.clear();
     cdp::MuxOut& out = *this;
     cdp::MuxOptions options;
-    options.survives = config_.resume;
+    options.survives = survives_ = config_.resume;
     mux_ = std::make_unique<cdp::Mux>(out, options);
     mux_->start([this](cdp::Mux::Answer const& answer) {
       if (!answer.ok()) {
@@ -413,55 +420,13 @@ awaitable<FailureOr<>> Bridge::stop_runtime() {
     ending_run_ = false;
     changed_.notify_all();
   });
+  if (draining_) co_return stopping();  // another bridge may have the runtime by now
   co_await let_go(Failure("STOPPED", "the runtime was stopped"));
   if (!keeper_) co_return FailureOr<>{};
   auto stopped = co_await keeper_->stop();
   note_run("STOPPED");
   reason_ = stopped ? "the runtime was stopped" : stopped.error().text();
   co_return stopped;
-}
-
-// What comes from now on is not for the runtime any more.
-awaitable<void> Bridge::drain_commands() {
-  constexpr auto kLook = 10ms;
-  while (mux_ && state_ == BridgeState::live && Clock::now() < drain_until_) {
-    mux_->pause(cdp::Mux::Meanwhile::held);
-    if (mux_->in_flight() == 0) co_return;
-    co_await net::sleep_for(kLook);
-  }
-}
-
-awaitable<std::string> Bridge::shut_down(Duration drain, std::string_view why) {
-  leaves_because_ = why;
-  draining_ = true;
-  drain_within(drain);
-  changed_.notify_all();
-  co_await drain_commands();
-  co_await let_go(stopping());
-  co_await begin_ending();  // no other end meets ours
-  auto const ended = scope_exit([this] {
-    ending_run_ = false;
-    changed_.notify_all();
-  });
-  std::string said = "nothing to stop";
-  if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
-    if (!keeper_->started_here() && !keeper_->start_unsure()) {
-      said = fmt::format("runtime {} was not started here and is left alone",
-                         keeper_->runtime().value);
-    } else if (config_.on_exit == config::OnExit::keep) {
-      said = co_await leave_running();
-    } else {
-      auto const stopped = co_await keeper_->stop();
-      note_run("STOPPING");
-      said = stopped ? fmt::format("runtime {} stopped", keeper_->runtime().value)
-                     : fmt::format("runtime {} MAY STILL RUN: {}", keeper_->runtime().value,
-                                   stopped.error().text());
-    }
-  }
-  tasks_.stop();
-  co_await tasks_.join();
-  co_await note_end();
-  co_return said;
 }
 
 }  // namespace bridge

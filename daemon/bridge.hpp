@@ -83,9 +83,10 @@ class Bridge final : private cdp::MuxOut {
   void keep_ledger(Ledger& ledger) { ledger_ = &ledger; }
 
   [[nodiscard]] config::Bridge const& config() const { return config_; }
-  /// Another configuration with the same name, port, runtime, upstream and lease. Clients stay;
-  /// limits of a message or a queue are those of connections that come later.
-  void adjust(config::Bridge config);
+  /// Another configuration with the same name, runtime and upstream. Clients stay; limits of a
+  /// message or a queue, and `resume`, are those of connections that come later. `lease`: as for
+  /// keep_record().
+  void adjust(config::Bridge config, Duration lease);
 
   /// What must survive a crash of the daemon is kept in `record`, which outlives the bridge, and
   /// what a crash has left there is taken over. Before anybody attaches.
@@ -110,10 +111,14 @@ class Bridge final : private cdp::MuxOut {
   awaitable<FailureOr<>> stop_runtime();
   /// The daemon ends: as stop_runtime, but only a run that we started is stopped, and only if
   /// on_exit says so. Admits nobody from now on; commands under way may take as long as `drain`.
-  /// Yields what happened to the runtime, a phrase to print. `why`, a literal, is told to
-  /// the clients.
-  awaitable<std::string> shut_down(Duration drain,
-                                   std::string_view why = "the daemon is shutting down");
+  /// Yields what happened to the runtime, a phrase to print.
+  awaitable<std::string> shut_down(Duration drain);
+  /// The bridge is no longer wanted: the same at once, whatever on_exit says.
+  awaitable<std::string> take_away();
+  /// After one of these: the runtime may still run, and it is ours to stop.
+  [[nodiscard]] bool may_still_run() const;
+  /// Tries to stop it once more. Yields a phrase as well.
+  awaitable<std::string> stop_again();
   /// Commands under way may take so long, from now, and no longer.
   void drain_within(Duration limit) { drain_until_ = Clock::now() + limit; }
 
@@ -206,6 +211,8 @@ class Bridge final : private cdp::MuxOut {
 
   void enter(BridgeState state, std::string reason);
   void fail(Failure failure);
+  awaitable<void> renew_once();
+  awaitable<std::string> leave(Duration drain, std::string_view why, config::OnExit then);
   [[nodiscard]] Failure stopping() const;
   [[nodiscard]] bool knows_browser() const { return mux_ && mux_->discovery().version().known(); }
 
@@ -300,6 +307,7 @@ class Bridge final : private cdp::MuxOut {
   std::uint64_t wakes_ = 0;
   bool draining_ = false;
   std::string_view leaves_because_;  // while draining
+  bool survives_ = false;            // clients, the loss of the connection that is now
   Clock::time_point drain_until_{};
   CrashRecord* record_ = nullptr;
   bool recovering_ = false;                 // a killed daemon's run may be open

@@ -119,9 +119,11 @@ awaitable<FailureOr<>> Bridge::up() {
 
 // One at a time, where the configuration says so, in the order of their coming.
 awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::uint64_t place) {
-  if (config_.clients == config::Clients::shared) co_return FailureOr<>{};
   asio::steady_timer timer(loop_.executor(), config_.attach_timeout);
-  while (line_.front() != place && !draining_) {
+  auto const is_first = [&] {
+    return config_.clients == config::Clients::shared || line_.front() == place;
+  };
+  while (!is_first() && !draining_) {
     auto const first = co_await (changed_.wait() || exchange.gone() || timer.async_wait(no_throw));
     if (first.index() == 1) co_return client_left();
     if (first.index() == 2)

@@ -94,7 +94,7 @@ void Bridge::close_for_another() {
   if (controller_.state() != Controller::State::parting || parting_since_) return;
   parting_since_ = Clock::now();
   mux_->pause(parked());
-  if (config_.resume) mux_->void_contexts();
+  if (survives_) mux_->void_contexts();
   upstream_->close(net::ws_code::normal, "");
 }
 

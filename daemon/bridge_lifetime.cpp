@@ -251,4 +251,66 @@ awaitable<std::optional<Failure>> Bridge::try_end_run(Failure why) {
   co_return none;
 }
 
+// ---- the end of the bridge ---------------------------------------------------------------------
+
+// What comes from now on is not for the runtime any more.
+awaitable<void> Bridge::drain_commands() {
+  constexpr auto kLook = 10ms;
+  while (mux_ && state_ == BridgeState::live && Clock::now() < drain_until_) {
+    mux_->pause(cdp::Mux::Meanwhile::held);
+    if (mux_->in_flight() == 0) co_return;
+    co_await net::sleep_for(kLook);
+  }
+}
+
+awaitable<std::string> Bridge::shut_down(Duration drain) {
+  return leave(drain, "the daemon is shutting down", config_.on_exit);
+}
+
+awaitable<std::string> Bridge::take_away() {
+  return leave(Duration::zero(), "the configuration has changed", config::OnExit::stop);
+}
+
+awaitable<std::string> Bridge::leave(Duration drain, std::string_view why, config::OnExit then) {
+  leaves_because_ = why;
+  draining_ = true;
+  drain_within(drain);
+  changed_.notify_all();
+  co_await drain_commands();
+  co_await let_go(stopping());
+  co_await begin_ending();  // no other end meets ours
+  auto const ended = scope_exit([this] {
+    ending_run_ = false;
+    changed_.notify_all();
+  });
+  std::string said = "nothing to stop";
+  if (keeper_ && (!keeper_->run().empty() || keeper_->start_unsure())) {
+    if (!may_still_run()) {
+      said = fmt::format("runtime {} was not started here and is left alone",
+                         keeper_->runtime().value);
+    } else if (then == config::OnExit::keep) {
+      said = co_await leave_running();
+    } else {
+      said = co_await stop_again();
+    }
+  }
+  tasks_.stop();
+  co_await tasks_.join();
+  co_await note_end();
+  co_return said;
+}
+
+bool Bridge::may_still_run() const {
+  return keeper_ &&
+         (keeper_->start_unsure() || (keeper_->started_here() && !keeper_->run().empty()));
+}
+
+awaitable<std::string> Bridge::stop_again() {
+  auto const stopped = co_await keeper_->stop();
+  note_run("STOPPING");
+  if (stopped) co_return fmt::format("runtime {} stopped", keeper_->runtime().value);
+  co_return fmt::format("runtime {} MAY STILL RUN: {}", keeper_->runtime().value,
+                        stopped.error().text());
+}
+
 }  // namespace bridge

@@ -83,6 +83,10 @@ bool Bridge::holds(RuntimeId const& runtime) const {
   return state_ != BridgeState::cold || !keeper_->run().empty() || keeper_->start_unsure();
 }
 
+awaitable<void> Bridge::renew_once() {
+  (void)co_await renew_lease();
+}
+
 awaitable<bool> Bridge::renew_lease() {
   if (!keeper_) co_return true;
   co_return co_await keeper_->renew_lease();
@@ -114,9 +118,7 @@ void Bridge::note_soon(Happening::Kind kind, std::string text) {
 
 // After a clean end there is nothing to come back to: neither a run nor an address.
 awaitable<void> Bridge::note_end() {
-  bool const ours =
-      keeper_ && (keeper_->start_unsure() || (keeper_->started_here() && !keeper_->run().empty()));
-  if (record_ == nullptr || ours) co_return;
+  if (record_ == nullptr || may_still_run()) co_return;
   Happening dropped;
   dropped.kind = Happening::Kind::dropped;
   dropped.bridge = config_.name;

@@ -18,8 +18,8 @@ constexpr auto kInterrupted = "INTERRUPTED";  // by give_up_: what is wanted may
 
 bool Bridge::clients_stay() const {
   bool const wanted = joined_ > 0 || !controller_.is_ours();
-  return config_.resume && mux_ && was_live_ && not_same_.empty() && !leaving_because_ &&
-         !draining_ && wanted;
+  return survives_ && mux_ && was_live_ && not_same_.empty() && !leaving_because_ && !draining_ &&
+         wanted;
 }
 
 awaitable<FailureOr<std::unique_ptr<net::WsStream>>> Bridge::regain_upstream(Failure why) {

@@ -75,13 +75,14 @@ awaitable<void> Caretaker::put_right() {
     auto const what = recovery_of(left, find(bridge));
     if (what == Recovery::nothing || what == Recovery::take_over) continue;
     Backoff pauses(in_ms(timing_.retry), in_ms(timing_.retry_max), 1);
-    while (what == Recovery::stop) {
+    while (recovery_of(left, find(bridge)) == Recovery::stop) {  // a reload may bring it back
       auto const ended = co_await end_left(platform_, bridge, left, record_.left_lately());
       if (ended) break;
       log_.warn("bridge {} is gone, and its runtime {} may still run: {}", bridge,
                 left.runtime.value, ended.error().text());
       if (!co_await net::sleep_for(pauses.next())) co_return;
     }
+    if (recovery_of(left, find(bridge)) == Recovery::take_over) continue;
     // A bridge of that name may hold another runtime by now.
     auto const& now = record_.holdings().of(bridge);
     if (now.run != left.run || now.starting != left.starting) continue;

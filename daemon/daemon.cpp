@@ -24,16 +24,7 @@ bool no_such_family(error_code ec) {
 
 Daemon::Slot::Slot(net::Loop& loop, net::Reach reach, api::Platform* platform,
                    config::Bridge config)
-    : bridge(loop, std::move(reach), platform, std::move(config)),
-      endpoint(bridge),
-      server(loop, endpoint, limits_of(bridge.config()), bridge.config().name) {}
-
-net::HttpServerLimits Daemon::Slot::limits_of(config::Bridge const& config) {
-  net::HttpServerLimits limits;
-  limits.connections_max =
-      2 * config.limits.clients + 64;  // besides WebSockets, kept-alive discovery
-  return limits;
-}
+    : bridge(loop, std::move(reach), platform, std::move(config)), endpoint(bridge) {}
 
 Daemon::Daemon(net::Loop& loop, config::Config config, net::Reach reach, api::Platform* platform,
                BackendInfo backend, CrashRecord* record)
@@ -49,12 +40,16 @@ Daemon::Daemon(net::Loop& loop, config::Config config, net::Reach reach, api::Pl
       control_(*this),
       control_server_(loop, control_, {}, "control"),
       tasks_(loop.executor()),
+      left_tasks_(loop.executor()),
       end_wanted_(loop.executor()),
-      drain_(config_.drain),
       changed_(loop.executor()) {
   std::vector<Bridge*> bridges;
-  for (auto const& bridge : config_.bridges)
-    bridges.push_back(&slots_.emplace_back(make_slot(bridge))->bridge);
+  for (auto const& bridge : config_.bridges) {
+    auto& slot = *slots_.emplace_back(make_slot(bridge));
+    slot.server = make_server(slot, bridge);
+    remember(slot);
+    bridges.push_back(&slot.bridge);
+  }
   if (record_ != nullptr && platform != nullptr)
     caretaker_.emplace(loop_, *platform, *record_, config_, std::move(bridges), leased_,
                        Caretaker::Timing());
@@ -63,9 +58,27 @@ Daemon::Daemon(net::Loop& loop, config::Config config, net::Reach reach, api::Pl
 std::shared_ptr<Daemon::Slot> Daemon::make_slot(config::Bridge const& config) {
   auto slot = std::make_shared<Slot>(loop_, reach_, platform_, config);
   if (ledger_ != nullptr) slot->bridge.keep_ledger(*ledger_);
-  if (record_ != nullptr)
-    slot->bridge.keep_record(*record_, leased_ ? config.lease : config::Duration::zero());
   return slot;
+}
+
+net::HttpServerLimits Daemon::limits_of(config::Bridge const& config) {
+  net::HttpServerLimits limits;
+  limits.connections_max =
+      2 * config.limits.clients + 64;  // besides WebSockets, kept-alive discovery
+  return limits;
+}
+
+std::unique_ptr<net::HttpServer> Daemon::make_server(Slot& slot,
+                                                     config::Bridge const& config) const {
+  return std::make_unique<net::HttpServer>(loop_, slot.endpoint, limits_of(config), config.name);
+}
+
+void Daemon::remember(Slot& slot) {
+  if (record_ != nullptr) slot.bridge.keep_record(*record_, lease_of(slot.bridge.config()));
+}
+
+Duration Daemon::lease_of(config::Bridge const& config) const {
+  return leased_ ? Duration(config.lease) : Duration::zero();
 }
 
 Daemon::~Daemon() = default;
@@ -98,23 +111,24 @@ Result<void> Daemon::listen(std::string const& control_socket) {
       !bound)
     return bound.error();
   for (auto const& slot : slots_) {
-    auto const& name = slot->bridge.config().name;
-    std::uint16_t const before = record_ != nullptr ? record_->left().of(name).port : 0;
-    if (auto const bound = listen_bridge(*slot, before); !bound) return bound.error();
+    auto const& config = slot->bridge.config();
+    std::uint16_t const before = record_ != nullptr ? record_->left().of(config.name).port : 0;
+    if (auto const bound = listen_bridge(*slot->server, config, before); !bound)
+      return bound.error();
   }
   return {};
 }
 
 // A port that the kernel chose is taken again: clients have the address.
-Result<void> Daemon::listen_bridge(Slot& slot, std::uint16_t before) {
-  auto const& config = slot.bridge.config();
+Result<void> Daemon::listen_bridge(net::HttpServer& server, config::Bridge const& config,
+                                   std::uint16_t before) {
   auto const what = fmt::format("bridge {}", config.name);
   auto const port = config.port.value_or(0);
   if (port == 0 && before != 0) {
-    if (listen_loopback(slot.server, before, what)) return {};
-    slot.server.forget_listeners();
+    if (listen_loopback(server, before, what)) return {};
+    server.forget_listeners();
   }
-  return listen_loopback(slot.server, port, what);
+  return listen_loopback(server, port, what);
 }
 
 void Daemon::note_address(Slot const& slot) {
@@ -122,7 +136,7 @@ void Daemon::note_address(Slot const& slot) {
   Happening address;
   address.kind = Happening::Kind::address;
   address.bridge = slot.bridge.config().name;
-  address.port = slot.server.port();
+  address.port = slot.port();
   address.text = slot.bridge.browser_path();
   record_->note_soon(std::move(address));
 }
@@ -148,12 +162,15 @@ void Daemon::start() {
 }
 
 void Daemon::open(std::shared_ptr<Slot> const& slot) {
-  auto& bridge = slot->bridge;
   note_address(*slot);
-  bridge.begin_recovery();  // before a client comes back that must wait for it
-  slot->server.start();
-  if (bridge.config().start == config::Start::boot)
-    tasks_.spawn("boot " + bridge.config().name, boot(slot));
+  slot->bridge.begin_recovery();  // before a client comes back that must wait for it
+  slot->server->start();
+  boot_if_wanted(slot);
+}
+
+void Daemon::boot_if_wanted(std::shared_ptr<Slot> const& slot) {
+  if (slot->bridge.config().start == config::Start::boot)
+    tasks_.spawn("boot " + slot->name(), boot(slot));
 }
 
 awaitable<void> Daemon::boot(std::shared_ptr<Slot> slot) {
@@ -183,23 +200,31 @@ void Daemon::end(std::optional<Duration> drain) {
   end_wanted_.notify();
 }
 
-awaitable<void> Daemon::shut_down_one(Slot& slot, Duration drain, std::string_view why,
-                                      std::string& line) {
-  auto const said = co_await slot.bridge.shut_down(drain, why);
-  line = fmt::format("{}: {}", slot.bridge.config().name, said);
-  co_await slot.server.stop();
+awaitable<void> Daemon::stop_servers(Slot& slot) {
+  co_await slot.server->stop();
+  for (auto const& server : slot.before) co_await server->stop();
+}
+
+awaitable<void> Daemon::shut_down_one(Slot& slot, Duration drain, std::string& line) {
+  auto const said = co_await slot.bridge.shut_down(drain);
+  line = fmt::format("{}: {}", slot.name(), said);
+  co_await stop_servers(slot);
 }
 
 awaitable<std::vector<std::string>> Daemon::shut_down() {
   draining_ = true;
   while (changing_) co_await changed_.wait();
-  for (auto const& slot : slots_) slot->server.stop_accepting();
+  for (auto const& slot : slots_) slot->server->stop_accepting();
   if (caretaker_) co_await caretaker_->stop();  // a lease that we end must not be renewed
-  std::vector<std::string> lines(slots_.size());
+  left_tasks_.stop();
+  co_await left_tasks_.join();
+  std::vector<std::string> lines(slots_.size() + left_.size());
   net::Tasks leaving(loop_.executor());
-  for (std::size_t i = 0; i < slots_.size(); ++i)
-    leaving.spawn("shut down " + slots_[i]->bridge.config().name,
-                  shut_down_one(*slots_[i], drain_, "the daemon is shutting down", lines[i]));
+  auto line = lines.begin();
+  for (auto const& slot : slots_)
+    leaving.spawn("shut down " + slot->name(), shut_down_one(*slot, drain(), *line++));
+  for (auto const& slot : left_)
+    leaving.spawn("stop what is left of " + slot->name(), stop_once_more(*slot, *line++));
   co_await leaving.join();
   tasks_.stop();
   co_await tasks_.join();
@@ -209,15 +234,19 @@ awaitable<std::vector<std::string>> Daemon::shut_down() {
   co_return lines;
 }
 
+awaitable<void> Daemon::stop_once_more(Slot& slot, std::string& line) {
+  auto const said = co_await slot.bridge.stop_again();
+  line = fmt::format("{}: {}", slot.name(), said);
+}
+
 std::string Daemon::may_still_run() const {
   if (backend_.kind == "local") return "; the browsers of the local backend end with it";
   std::string out;
-  for (auto const& slot : slots_) {
-    auto const status = slot->bridge.status();
-    if (status.run.empty() || !status.started_here) continue;
-    out += fmt::format("; runtime {} of bridge {} may still run", status.runtime.value,
-                       slot->bridge.config().name);
-  }
+  for (auto const* slots : {&slots_, &left_})
+    for (auto const& slot : *slots)
+      if (slot->bridge.may_still_run())
+        out += fmt::format("; runtime {} of bridge {} may still run",
+                           slot->bridge.status().runtime.value, slot->name());
   return out;
 }
 
@@ -228,7 +257,7 @@ awaitable<FailureOr<std::vector<Reaped>>> Daemon::reap(bool dry_run) {
 
 Daemon::Slots::const_iterator Daemon::find_in(Slots const& slots, std::string_view name) {
   return std::find_if(slots.begin(), slots.end(),
-                      [name](auto const& slot) { return slot->bridge.config().name == name; });
+                      [name](auto const& slot) { return slot->name() == name; });
 }
 
 std::shared_ptr<Bridge> Daemon::find(std::string_view name) {
@@ -248,7 +277,7 @@ std::string Daemon::service_address() const {
 std::vector<Daemon::Listed> Daemon::bridges() {
   std::vector<Listed> out;
   for (auto const& slot : slots_) {
-    auto const authority = fmt::format("127.0.0.1:{}", slot->server.port());
+    auto const authority = fmt::format("127.0.0.1:{}", slot->port());
     out.push_back(
         {&slot->bridge, "http://" + authority, "ws://" + authority + slot->bridge.browser_path()});
   }

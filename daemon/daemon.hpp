@@ -38,10 +38,11 @@ class Daemon {
   Result<void> listen(std::string const& control_socket);
   /// Accepts from now on; bridges with `start: boot` begin to wake.
   void start();
-  /// Goes on with another configuration: bridges come and go, or go on under other rules with their
-  /// clients. Yields what it took. Errors: CONFIG_INVALID and PORT_UNAVAILABLE, and then nothing
-  /// has changed, unless the message names what has.
-  awaitable<FailureOr<config::Diff>> change_to(config::Config next);
+  /// Goes on with the configuration that `read` yields, which is asked when its turn has come:
+  /// bridges come and go, or go on under other rules with their clients. Yields what it took.
+  /// Errors: those of `read`, CONFIG_INVALID and PORT_UNAVAILABLE, and then nothing has changed,
+  /// unless the message says so.
+  awaitable<FailureOr<config::Diff>> change_to(std::function<FailureOr<config::Config>()> read);
   /// What runs now. Keys that only a start can change are as they were at the start.
   [[nodiscard]] config::Config const& config() const { return config_; }
   /// How the control socket is to get another configuration: reads it and calls change_to().
@@ -51,7 +52,7 @@ class Daemon {
   /// Somebody wants the daemon to end. Commands under way may take as long as `drain`; none: as the
   /// configuration has it.
   void end(std::optional<Duration> drain);
-  [[nodiscard]] Duration drain() const { return drain_; }
+  [[nodiscard]] Duration drain() const { return drain_.value_or(config_.drain); }
   /// Returns when somebody does.
   awaitable<void> end_wanted() { return end_wanted_.wait(); }
   /// No new clients, clients sent away, runtimes that we started stopped. One line for each bridge.
@@ -85,27 +86,50 @@ class Daemon {
  private:
   struct Slot {
     Slot(net::Loop& loop, net::Reach reach, api::Platform* platform, config::Bridge config);
-    static net::HttpServerLimits limits_of(config::Bridge const& config);
-    void adjust(config::Bridge const& config);
+    [[nodiscard]] std::string const& name() const { return bridge.config().name; }
+    /// 0: none.
+    [[nodiscard]] std::uint16_t port() const { return server ? server->port() : 0; }
     Bridge bridge;
     Endpoint endpoint;
-    net::HttpServer server;
+    std::unique_ptr<net::HttpServer> server;
+    std::vector<std::unique_ptr<net::HttpServer>> before;  // of other ports, with their clients
   };
   using Slots = std::vector<std::shared_ptr<Slot>>;
+  /// A bridge on its way to a port.
+  struct Coming {
+    config::Bridge const* config;
+    std::shared_ptr<Slot> slot;
+    std::unique_ptr<net::HttpServer> server;
+    bool fresh = false;  // else it has another port
+    bool bound = false;
+  };
   static Slots::const_iterator find_in(Slots const& slots, std::string_view name);
   std::shared_ptr<Slot> make_slot(config::Bridge const& config);
+  static net::HttpServerLimits limits_of(config::Bridge const& config);
+  [[nodiscard]] std::unique_ptr<net::HttpServer> make_server(Slot& slot,
+                                                             config::Bridge const& config) const;
+  void remember(Slot& slot);
+  [[nodiscard]] Duration lease_of(config::Bridge const& config) const;
   void open(std::shared_ptr<Slot> const& slot);
+  void boot_if_wanted(std::shared_ptr<Slot> const& slot);
   static awaitable<void> boot(std::shared_ptr<Slot> slot);
   awaitable<void> watch_network();
-  static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string_view why,
-                                       std::string& line);
+  static awaitable<void> stop_servers(Slot& slot);
+  static awaitable<void> stop_once_more(Slot& slot, std::string& line);
+  static awaitable<void> shut_down_one(Slot& slot, Duration drain, std::string& line);
+
   [[nodiscard]] std::optional<Failure> objection_to(config::Config const& next) const;
-  FailureOr<Slots> bind_early(config::Config const& next, config::Diff const& diff,
-                              Slots const& leaving);
+  std::vector<Coming> who_comes(config::Config const& next, config::Diff const& diff);
+  std::optional<Failure> bind_early(std::vector<Coming>& coming, Slots const& leaving);
   awaitable<void> take_away(Slots leaving);
-  std::optional<Failure> rearrange(config::Config next, config::Diff const& diff,
-                                   Slots const& leaving, Slots coming);
-  Result<void> listen_bridge(Slot& slot, std::uint16_t before);
+  static awaitable<void> take_away_one(Slot& slot, std::string& line);
+  awaitable<void> stop_left(std::shared_ptr<Slot> slot);
+  awaitable<void> forget_leases(config::Diff const& diff);
+  std::string bind_late(std::vector<Coming>& coming, Slots const& leaving);
+  void rearrange(config::Config next, config::Diff const& diff, std::vector<Coming> coming);
+
+  Result<void> listen_bridge(net::HttpServer& server, config::Bridge const& config,
+                             std::uint16_t before);
   void note_address(Slot const& slot);
   static Result<void> listen_loopback(net::HttpServer& server, std::uint16_t port,
                                       std::string const& what);
@@ -119,14 +143,16 @@ class Daemon {
   CrashRecord* record_;
   bool leased_;  // runtimes live on when this process is gone
   Slots slots_;  // in the order of the configuration
+  Slots left_;   // taken away, and their runtimes are still to be stopped
   std::optional<Caretaker> caretaker_;
   Service service_;
   net::HttpServer service_server_;
   Control control_;
   net::HttpServer control_server_;
   net::Tasks tasks_;
+  net::Tasks left_tasks_;
   net::Signal end_wanted_;
-  Duration drain_;
+  std::optional<Duration> drain_;  // asked for with the end
   bool draining_ = false;
   bool changing_ = false;
   net::Broadcast changed_;  // it is not any more

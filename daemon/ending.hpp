@@ -40,9 +40,9 @@ awaitable<int> wait_for_signal(asio::signal_set& signals);
 }
 
 /// For a polite end that takes too long: at a second signal says what `warning` yields and ends the
-/// process.
-/// `first` began the polite end; `files` are ours and would stay behind.
-awaitable<void> end_at_second_signal(asio::signal_set& signals, int first,
+/// process. A SIGHUP is none while `terminal` is there: it wants a reload, and there is none any
+/// more. `first` began the polite end; `files` are ours and would stay behind.
+awaitable<void> end_at_second_signal(asio::signal_set& signals, Terminal const& terminal, int first,
                                      std::vector<std::string> files,
                                      std::function<std::string()> warning);
 

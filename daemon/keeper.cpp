@@ -37,6 +37,10 @@ Keeper::Keeper(api::Platform& platform, config::RuntimeRef ref, std::string brid
 
 void Keeper::keep_record(CrashRecord& record, std::chrono::milliseconds lease) {
   record_ = &record;
+  change_lease(lease);
+}
+
+void Keeper::change_lease(std::chrono::milliseconds lease) {
   if (!has_idle_time(ref_.create_config)) lease_ = std::chrono::ceil<std::chrono::seconds>(lease);
 }
 

@@ -86,7 +86,8 @@ class Server {
   awaitable<FailureOr<config::Diff>> reload(Daemon& daemon);
   awaitable<FailureOr<config::Diff>> read_and_change(Daemon& daemon);
   awaitable<void> reload_at_signal(Daemon& daemon);
-  void note_chosen_ports(config::Loaded const& loaded);
+  void note_chosen_ports(config::Loaded const& loaded, config::Config const& running);
+  [[nodiscard]] FailureOr<config::Loaded> read_again(Daemon const& daemon) const;
   awaitable<void> watch_key();
   awaitable<void> ping_watchdog(Duration every);
 
@@ -243,7 +244,7 @@ int Server::run() {
   auto locator = Locator::write(files_.back(), daemon.locator_json());
   if (!locator) return fail(exit_code::failure, locator.error().text(), "");
   locator_.emplace(std::move(*locator));
-  note_chosen_ports(loaded_);
+  note_chosen_ports(loaded_, config_);
   daemon.reload_by([this, &daemon] { return reload(daemon); });
 
   asio::signal_set signals(loop_.io());
@@ -273,7 +274,7 @@ awaitable<void> Server::live(Daemon& daemon, asio::signal_set& signals) {
   std::function<std::string()> const warning = [&daemon] {
     return fmt::format("ended at once{}", daemon.may_still_run());
   };
-  helpers.spawn("second signal", end_at_second_signal(signals, first, files_, warning));
+  helpers.spawn("second signal", end_at_second_signal(signals, terminal_, first, files_, warning));
   auto const lines = co_await daemon.shut_down();
   for (auto const& line : lines) say(line);
   helpers.stop();
@@ -293,12 +294,17 @@ awaitable<void> Server::reload_at_signal(Daemon& daemon) {
   (void)co_await reload(daemon);  // it has been logged
 }
 
-void Server::note_chosen_ports(config::Loaded const& loaded) {
+void Server::note_chosen_ports(config::Loaded const& loaded, config::Config const& running) {
   chosen_ports_.clear();
   auto const& bridges = loaded.config.bridges;
-  for (std::size_t i = 0; i < bridges.size(); ++i)
-    if (!loaded.origins.has(fmt::format("bridges[{}].port", i)))
-      chosen_ports_.emplace(bridges[i].name, bridges[i].port.value_or(0));
+  for (std::size_t i = 0; i < bridges.size(); ++i) {
+    auto const& [name, port] = std::tie(bridges[i].name, bridges[i].port);
+    bool const runs =
+        std::any_of(running.bridges.begin(), running.bridges.end(),
+                    [&](auto const& bridge) { return bridge.name == name && bridge.port == port; });
+    if (runs && !loaded.origins.has(fmt::format("bridges[{}].port", i)))
+      chosen_ports_.emplace(name, *port);
+  }
 }
 
 awaitable<FailureOr<config::Diff>> Server::reload(Daemon& daemon) {
@@ -311,22 +317,37 @@ awaitable<FailureOr<config::Diff>> Server::reload(Daemon& daemon) {
   } else {
     log::write(LogLevel::error, fmt::format("{}. {}", done.error().text(), done.error().way_out()));
   }
-  notifier_.ready(done ? backing_.info.description
-                       : fmt::format("reload failed: {}", done.error().text()));
+  if (!daemon.draining())
+    notifier_.ready(done ? backing_.info.description
+                         : fmt::format("reload failed: {}", done.error().text()));
   co_return done;
 }
 
-awaitable<FailureOr<config::Diff>> Server::read_and_change(Daemon& daemon) {
+FailureOr<config::Loaded> Server::read_again(Daemon const& daemon) const {
   auto sources = sources_;
-  sources.ports = chosen_ports_;
-  auto const loaded = config::load_config(sources);
-  if (!loaded) co_return Failure("CONFIG_INVALID", loaded.error().text());
-  auto done = co_await daemon.change_to(loaded->config);
+  sources.running = config::Running{daemon.config().backend, chosen_ports_};
+  auto loaded = config::load_config(sources);
+  if (!loaded) return Failure("CONFIG_INVALID", loaded.error().text());
+  // Without it there would be the defaults, and every bridge would be taken away.
+  if (!loaded_.file.empty() && loaded->file != loaded_.file)
+    return Failure("CONFIG_INVALID", fmt::format("{} is not there any more", loaded_.file));
+  return std::move(*loaded);
+}
+
+awaitable<FailureOr<config::Diff>> Server::read_and_change(Daemon& daemon) {
+  config::Loaded read;
+  auto const next = [this, &daemon, &read]() -> FailureOr<config::Config> {
+    auto loaded = read_again(daemon);
+    if (!loaded) return loaded.error();
+    read = std::move(*loaded);
+    return read.config;
+  };
+  auto done = co_await daemon.change_to(next);
   if (!done && done.error().code != "PORT_UNAVAILABLE") co_return done;
   // Also where one port was not to be had: the other bridges are as they are to be.
   auto const& logging = daemon.config().logging;
   log::setup(logging.level, logging.format);
-  note_chosen_ports(*loaded);
+  note_chosen_ports(read, daemon.config());
   if (auto const written = locator_->rewrite(daemon.locator_json()); !written)
     log::write(LogLevel::warn, written.error().text());
   co_return done;

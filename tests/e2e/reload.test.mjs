@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Cdp } from './lib/cdp.mjs';
 import { attach as attachPlaywright } from './lib/clients/playwright.mjs';
 import { CONFIG, Daemon } from './lib/daemon.mjs';
@@ -105,6 +106,27 @@ test('SIGHUP reloads, and a bridge that was given its port keeps it when one bef
   await daemon.stop();
 });
 
+test('a file that has gone is no configuration, and no reload stops an end that is under way', async (t) => {
+  const sandbox = new Sandbox(t);
+  const path = sandbox.file('config/bctrl-bridge/config.yaml', bridges('{name: main, port: 0}').replace('bridges:', 'drain: 4s\nbridges:'));
+  const daemon = await Daemon.start(t, { sandbox, config: null });
+  const cdp = await Cdp.connect(daemon.ws);
+  renameSync(path, `${path}.old`);
+  const { code, stderr } = await daemon.cli('reload');
+  assert.equal(code, 3);
+  assert.match(stderr, /\[CONFIG_INVALID\] .*config\.yaml is not there any more/);
+  renameSync(`${path}.old`, path);
+  const { targetId } = await cdp.send('Target.createTarget', { url: 'about:blank' });
+  const { sessionId } = await cdp.send('Target.attachToTarget', { targetId, flatten: true });
+  cdp.send('Runtime.evaluate', { expression: 'new Promise(() => {})', awaitPromise: true }, sessionId).catch(() => {});
+  await eventually(async () => assert.equal((await daemon.bridge()).pending, 1));
+  daemon.program.kill('SIGTERM');
+  await delay(1200);
+  daemon.program.kill('SIGHUP');
+  assert.equal(await daemon.program.end(), 0);
+  assert.doesNotMatch(daemon.program.stdout, /ended at once/);
+});
+
 test('when its terminal goes the daemon ends, and its runtimes with it', async (t) => {
   const sandbox = new Sandbox(t);
   const config = sandbox.file('config.yaml', CONFIG);
@@ -117,6 +139,7 @@ test('when its terminal goes the daemon ends, and its runtimes with it', async (
   const { pid } = await eventually(status, { within: 60_000 });
   assert.equal((await sandbox.cli(['up', 'main'])).code, 0);
   process.kill(pid, 'SIGHUP'); // with the terminal there it is a reload
+  await eventually(() => assert.match(script.stdout, /reloaded: nothing has changed/));
   assert.equal((await status()).draining, false);
   assert.notDeepEqual(sandbox.browsers(), []);
   script.kill('SIGKILL');

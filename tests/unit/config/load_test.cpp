@@ -14,11 +14,11 @@ struct Setup {
   FakeEnv env;
   Overrides flags;
 
-  std::map<std::string, std::uint16_t> ports = {};
+  std::optional<Running> running = {};
 
   [[nodiscard]] boost::system::result<Loaded, Problems> load() const {
     return load_config(
-        {.flags = flags, .env = env.get(), .system_file = dir / "etc.yaml", .ports = ports});
+        {.flags = flags, .env = env.get(), .system_file = dir / "etc.yaml", .running = running});
   }
   [[nodiscard]] Loaded good() const {
     auto loaded = load();
@@ -294,12 +294,24 @@ bridges:
   - {name: d, port: 9413}
   - {name: e, port: 9500}
 )");
-  setup.ports = {{"a", 9411}, {"b", 9412}, {"c", 9413}, {"e", 9415}};
+  setup.running.emplace().ports = {{"a", 9411}, {"b", 9412}, {"c", 9413}, {"e", 9415}};
   auto const loaded = setup.good();
   auto const& bridges = loaded.config.bridges;
   std::vector<std::uint16_t> ports;
   for (auto const& bridge : bridges) ports.push_back(*bridge.port);
   CHECK(ports == std::vector<std::uint16_t>{9411, 9412, 9414, 9413, 9500});
+}
+
+TEST_CASE("load: a backend that waits for the next start does not bring its defaults before") {
+  Setup setup;
+  setup.dir.write("etc.yaml", "version: 1\nbackend: local\nbridges: [{name: a}]\n");
+  setup.running.emplace().backend = Backend::cloud;
+  auto const loaded = setup.good();
+  CHECK(loaded.config.backend == Backend::local);
+  CHECK(loaded.config.bridges[0].idle_stop == kCloudIdleStop);
+  setup.dir.write("etc.yaml", "version: 1\nbackend: cloud\nbridges: [{name: a}]\n");
+  setup.running->backend = Backend::local;
+  CHECK(setup.good().config.bridges[0].idle_stop == Duration::zero());
 }
 
 TEST_CASE("load: a file that cannot be parsed gives its own problem only") {

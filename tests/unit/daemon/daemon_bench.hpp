@@ -34,8 +34,11 @@ inline config::Config daemon_config() {
 
 /// A whole daemon between a fake platform and a fake upstream. Everything ends with it.
 struct DaemonBench {
-  explicit DaemonBench(config::Config from = daemon_config())
-      : config(std::move(from)), daemon(loop, config, reach, &platform, info()) {
+  /// `cloud`: runtimes outlive the daemon, so there are leases and a record.
+  explicit DaemonBench(config::Config from = daemon_config(), bool cloud = false)
+      : config(std::move(from)),
+        record(cloud ? open_record() : nullptr),
+        daemon(loop, config, reach, &platform, info(cloud ? "cloud" : "local"), record.get()) {
     platform.connect_url = upstream.url();
     auto const bound = daemon.listen(socket());
     REQUIRE_MESSAGE(bound.has_value(), bound.error().text());
@@ -49,7 +52,14 @@ struct DaemonBench {
     CHECK_MESSAGE(loop.io().stopped(), "something still waits after the end");
   }
 
-  static BackendInfo info() { return {"local", "a fake", "http://127.0.0.1:1/v1"}; }
+  static BackendInfo info(std::string kind = "local") {
+    return {std::move(kind), "a fake", "http://127.0.0.1:1/v1"};
+  }
+  std::unique_ptr<CrashRecord> open_record() {
+    auto opened = CrashRecord::open(loop, directory.path().string());
+    REQUIRE_MESSAGE(opened.has_value(), opened.error().text());
+    return std::move(*opened);
+  }
   awaitable<void> end() {
     (void)co_await daemon.shut_down();
     co_await upstream.stop();
@@ -92,6 +102,7 @@ struct DaemonBench {
   FakeUpstream upstream{loop};
   config::Config config;
   net::Reach reach;
+  std::unique_ptr<CrashRecord> record;
   Daemon daemon;
   std::list<CdpClient> clients;
 };

@@ -14,7 +14,7 @@ constexpr auto kAsk = R"({"id":7,"method":"Test.echo"})";
 constexpr auto kAnswer = R"({"id":7,"result":{"method":"Test.echo","params":{}}})";
 
 FailureOr<config::Diff> change_to(DaemonBench& bench, config::Config next) {
-  return test::finish(bench.loop, bench.daemon.change_to(std::move(next)));
+  return test::finish(bench.loop, bench.daemon.change_to([next] { return next; }));
 }
 
 std::vector<std::string> names(DaemonBench& bench) {
@@ -33,6 +33,19 @@ config::Bridge bridge_named(std::string name) {
 /// Joins bridge main at a port of its own.
 test::CdpClient& join_main(DaemonBench& bench) {
   return bench.join(bench.bridge_port(), "/devtools/browser");
+}
+
+std::uint16_t free_port(net::Loop& loop) {
+  return Tcp::acceptor(loop.io(), Tcp::endpoint(asio::ip::address_v4::loopback(), 0))
+      .local_endpoint()
+      .port();
+}
+
+bool connects(net::Loop& loop, std::uint16_t port) {
+  Tcp::socket socket(loop.io());
+  error_code ec;
+  socket.connect(Tcp::endpoint(asio::ip::address_v4::loopback(), port), ec);
+  return !ec;
 }
 
 void check_works(DaemonBench& bench, test::CdpClient& client) {
@@ -102,24 +115,43 @@ TEST_CASE("reload: another runtime needs the bridge anew, at its old port") {
   DaemonBench bench;
   auto& client = join_main(bench);
   auto const port = bench.bridge_port();
-  auto fixed = daemon_config();
-  fixed.bridges[0].port = port;  // what is written down is another port than "any"
-  REQUIRE(change_to(bench, fixed).has_value());
-  test::until(bench.loop, "it is sent away", [&] { return client.ended(); });
-  auto next = fixed;
+  auto next = daemon_config();
   next.bridges[0].runtime->name = "another";
-  auto& again = bench.join(port, "/");
   auto const done = change_to(bench, next);
   REQUIRE(done.has_value());
   CHECK(done->bridges[0].change == Change::replaced);
-  test::until(bench.loop, "it is sent away", [&] { return again.ended(); });
+  test::until(bench.loop, "it is sent away", [&] { return client.ended(); });
+  CHECK(client.closed.code == net::ws_code::going_away);
+  CHECK(bench.platform.count("stop rt_1") == 1);
   CHECK(bench.bridge_port() == port);
   check_works(bench, bench.join(port, "/"));
   CHECK(bench.daemon.find("main")->status().runtime != RuntimeId{"rt_1"});
 }
 
-TEST_CASE("reload: two bridges may swap their ports") {
+TEST_CASE("reload: clients stay when their bridge moves to another port") {
   DaemonBench bench;
+  auto& client = join_main(bench);
+  auto const old = bench.bridge_port();
+  auto const free = free_port(bench.loop);
+  auto next = daemon_config();
+  next.bridges[0].port = free;
+  auto const done = change_to(bench, next);
+  REQUIRE(done.has_value());
+  CHECK(done->bridges[0].change == Change::adjusted);
+  CHECK(bench.bridge_port() == free);
+  check_works(bench, client);
+  check_works(bench, bench.join(free, "/"));
+  CHECK_FALSE(connects(bench.loop, old));
+  CHECK(bench.platform.count("start rt_1") == 1);
+  next.bridges[0].port = 0;  // any will do
+  REQUIRE(change_to(bench, next).has_value());
+  CHECK(bench.bridge_port() == free);
+  check_works(bench, client);
+}
+
+TEST_CASE("reload: two bridges may swap their ports, and a new one take a third's") {
+  DaemonBench bench;
+  auto& client = join_main(bench);
   auto const ports = std::pair(DaemonBench::port_of(bench.daemon.bridges()[0].http),
                                DaemonBench::port_of(bench.daemon.bridges()[1].http));
   auto next = daemon_config();
@@ -128,6 +160,12 @@ TEST_CASE("reload: two bridges may swap their ports") {
   REQUIRE(change_to(bench, next).has_value());
   CHECK(DaemonBench::port_of(bench.daemon.bridges()[0].http) == ports.second);
   CHECK(DaemonBench::port_of(bench.daemon.bridges()[1].http) == ports.first);
+  check_works(bench, client);
+  next.bridges[1] = bridge_named("new");
+  next.bridges[1].port = ports.first;
+  REQUIRE(change_to(bench, next).has_value());
+  check_works(bench, bench.join(ports.first, "/"));
+  check_works(bench, client);
 }
 
 TEST_CASE("reload: where a new bridge cannot have its port, nothing has changed") {
@@ -146,24 +184,129 @@ TEST_CASE("reload: where a new bridge cannot have its port, nothing has changed"
   check_works(bench, client);
 }
 
-TEST_CASE("reload: a bridge whose new port is taken is gone, is named, and is tried again") {
+TEST_CASE("reload: a bridge whose port is taken meanwhile is left out or stays, and tried again") {
   DaemonBench bench;
-  std::optional<Tcp::acceptor> taken(std::in_place, bench.loop.io(),
-                                     Tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  bench.platform.hold("stop");
+  auto& client = join_main(bench);
+  auto& moving = bench.join(DaemonBench::port_of(bench.daemon.bridges()[1].http), "/");
+  auto const ports =
+      std::pair(bench.bridge_port(), DaemonBench::port_of(bench.daemon.bridges()[1].http));
   auto next = daemon_config();
-  next.bridges[0].port = taken->local_endpoint().port();
-  next.bridges[1].limits.clients = 1;
-  auto done = change_to(bench, next);
-  REQUIRE_FALSE(done.has_value());
-  CHECK(done.error().code == "PORT_UNAVAILABLE");
-  CHECK(done.error().message.ends_with("; the bridge is gone, all else has been done"));
+  next.bridges[0] = bridge_named("new");  // at the port of main, which goes
+  next.bridges[0].port = ports.first;
+  std::optional<FailureOr<config::Diff>> done;
+  asio::co_spawn(bench.loop.io(), bench.daemon.change_to([next] { return next; }),
+                 [&](std::exception_ptr, FailureOr<config::Diff> value) { done = value; });
+  test::until(bench.loop, "main is stopped",
+              [&] { return bench.platform.count("stop rt_1") == 1; });
+  std::optional<Tcp::acceptor> taken(std::in_place, bench.loop.io());
+  taken->open(Tcp::v4());
+  taken->set_option(asio::socket_base::reuse_address(true));
+  taken->bind({asio::ip::address_v4::loopback(), ports.first});
+  taken->listen();
+  bench.platform.release("stop");
+  test::until(bench.loop, "it is done", [&] { return done.has_value(); });
+  REQUIRE_FALSE(done->has_value());
+  CHECK(done->error().code == "PORT_UNAVAILABLE");
+  CHECK(done->error().message.ends_with("; bridge new is left out; all else has been done"));
+  CHECK(client.ended());
   CHECK(names(bench) == std::vector<std::string>{"spare"});
-  CHECK(bench.daemon.find("spare")->config().limits.clients == 1);
+  check_works(bench, moving);
   taken.reset();
-  done = change_to(bench, next);
-  REQUIRE(done.has_value());
-  CHECK(names(bench) == std::vector<std::string>{"main", "spare"});
+  REQUIRE(change_to(bench, next).has_value());
+  CHECK(names(bench) == std::vector<std::string>{"new", "spare"});
   check_works(bench, join_main(bench));
+}
+
+TEST_CASE("reload: a runtime that cannot be stopped when its bridge goes is tried again") {
+  log::Capture log;
+  DaemonBench bench;
+  join_main(bench);
+  bench.platform.fail_next("stop", 500, "api.error");
+  auto next = daemon_config();
+  next.bridges.erase(next.bridges.begin());
+  REQUIRE(change_to(bench, next).has_value());
+  CHECK(log.contains("main: runtime rt_1 MAY STILL RUN: [API_UNREACHABLE]"));
+  SUBCASE("until it is done") {
+    test::until(bench.loop, "it is stopped",
+                [&] { return log.contains("main: runtime rt_1 stopped"); });
+    CHECK(test::finish(bench.loop, bench.daemon.shut_down()) ==
+          std::vector<std::string>{"spare: nothing to stop"});
+  }
+  SUBCASE("and once more when the daemon ends") {
+    bench.platform.fail_next("stop", 500, "api.error");
+    CHECK(test::finish(bench.loop, bench.daemon.shut_down())
+              .back()
+              .starts_with("main: runtime rt_1 MAY STILL RUN"));
+  }
+  SUBCASE("but not once it is in use again") {
+    REQUIRE(change_to(bench, daemon_config()).has_value());
+    check_works(bench, join_main(bench));
+    auto const stops = bench.platform.count("stop rt_1");
+    auto const begun = Clock::now();
+    test::until(bench.loop, "it would have been tried", [&] { return Clock::now() - begun > 3s; });
+    CHECK(bench.platform.count("stop rt_1") == stops);
+    check_works(bench, bench.join(bench.bridge_port(), "/"));
+  }
+}
+
+TEST_CASE("reload: on_exit is about the daemon's end, not about a bridge that is taken away") {
+  auto config = daemon_config();
+  config.bridges[0].on_exit = config::OnExit::keep;
+  DaemonBench bench(config);
+  join_main(bench);
+  config.bridges.erase(config.bridges.begin());
+  REQUIRE(change_to(bench, config).has_value());
+  CHECK(bench.platform.count("stop rt_1") == 1);
+}
+
+TEST_CASE("reload: `resume` is a matter of the next connection") {
+  auto config = daemon_config();
+  config.bridges[0].resume = false;
+  DaemonBench bench(config);
+  auto& client = join_main(bench);
+  config.bridges[0].resume = true;
+  REQUIRE(change_to(bench, config).has_value());
+  bench.upstream.drop();
+  test::until(bench.loop, "it is closed", [&] { return client.ended(); });
+  CHECK(client.closed.code == net::ws_code::service_restart);
+  auto& next = join_main(bench);
+  bench.upstream.drop();
+  test::until(bench.loop, "it is back", [&] { return bench.upstream.dials() == 3; });
+  check_works(bench, next);
+}
+
+TEST_CASE("reload: who waits in line is let in when the bridge is shared again") {
+  auto config = daemon_config();
+  config.bridges[0].clients = config::Clients::exclusive;
+  DaemonBench bench(config);
+  auto& first = join_main(bench);
+  auto& second = bench.clients.emplace_back(bench.loop);
+  second.attach(bench.bridge_port(), "/");
+  test::settle(bench.loop);
+  CHECK(second.status == 0);
+  config.bridges[0].clients = config::Clients::shared;
+  REQUIRE(change_to(bench, config).has_value());
+  test::until(bench.loop, "it is let in", [&] { return second.status == 101; });
+  check_works(bench, first);
+}
+
+TEST_CASE("reload: `start: boot` wakes a bridge that sleeps") {
+  DaemonBench bench;
+  auto next = daemon_config();
+  next.bridges[1].start = config::Start::boot;
+  REQUIRE(change_to(bench, next).has_value());
+  test::until(bench.loop, "it is awake",
+              [&] { return bench.daemon.find("spare")->state() == BridgeState::live; });
+}
+
+TEST_CASE("reload: a drain that was asked for is not changed by the configuration") {
+  DaemonBench bench;
+  bench.daemon.end(60s);
+  auto next = daemon_config();
+  next.drain = 1s;
+  REQUIRE(change_to(bench, next).has_value());
+  CHECK(bench.daemon.drain() == 60s);
 }
 
 TEST_CASE("reload: what only a start can change stays, and is named every time") {
@@ -187,7 +330,7 @@ TEST_CASE("reload: one waits for the other, and the end for both") {
   without_main.bridges.erase(without_main.bridges.begin());
   std::vector<std::string> order;
   auto const begin = [&](config::Config next, std::string name) {
-    asio::co_spawn(bench.loop.io(), bench.daemon.change_to(std::move(next)),
+    asio::co_spawn(bench.loop.io(), bench.daemon.change_to([next] { return next; }),
                    [&order, name](std::exception_ptr, FailureOr<config::Diff> done) {
                      order.push_back(name + (done ? "" : " " + done.error().code));
                    });
@@ -213,7 +356,7 @@ TEST_CASE("reload: one waits for the other, and the end for both") {
     CHECK_FALSE(lines);
     bench.platform.release("stop");
     test::until(bench.loop, "it has ended", [&] { return lines.has_value(); });
-    CHECK(order == std::vector<std::string>{"first", "second STOPPING"});
+    CHECK(order == std::vector<std::string>{"first STOPPING", "second STOPPING"});
     CHECK(*lines == std::vector<std::string>{"spare: nothing to stop"});
   }
 }
@@ -232,7 +375,7 @@ TEST_CASE("reload: a bridge of a daemon without a backend cannot have a runtime"
   daemon.start();
   auto next = config;
   next.bridges.push_back(bridge_named("new"));
-  auto const done = test::finish(loop, daemon.change_to(next));
+  auto const done = test::finish(loop, daemon.change_to([next] { return next; }));
   REQUIRE_FALSE(done.has_value());
   CHECK(done.error().code == "CONFIG_INVALID");
   CHECK(done.error().message.starts_with("bridge new has a runtime, "));
@@ -252,7 +395,7 @@ TEST_CASE("reload: over the control socket, with what it took") {
     next.logging.level = LogLevel::warn;
     next.api.timeout = 1s;
     next.bridges.push_back(bridge_named("new"));
-    return bench.daemon.change_to(std::move(next));
+    return bench.daemon.change_to([next] { return next; });
   });
   auto const done = bench.control_json("POST", "/reload");
   json const bridges{{{"name", "main"}, {"change", "adjusted"}, {"keys", {"limits.clients"}}},
@@ -275,7 +418,7 @@ TEST_CASE("reload: who waits for a bridge that goes is told so, on either port")
   auto next = daemon_config();
   next.bridges.erase(next.bridges.begin());
   bool done = false;
-  asio::co_spawn(bench.loop.io(), bench.daemon.change_to(next),
+  asio::co_spawn(bench.loop.io(), bench.daemon.change_to([next] { return next; }),
                  [&](std::exception_ptr, FailureOr<config::Diff> const&) { done = true; });
   test::settle(bench.loop);
   bench.platform.release("start");
@@ -288,4 +431,92 @@ TEST_CASE("reload: who waits for a bridge that goes is told so, on either port")
   }
   CHECK(bench.platform.count("stop rt_1") == 1);
   for (auto& client : waiting) client.abort();
+}
+
+TEST_CASE("reload: another lease is given to a run that goes on, and is renewed as often") {
+  auto config = daemon_config();
+  config.bridges[0].lease = 120s;
+  DaemonBench bench(config, true);
+  auto& client = join_main(bench);
+  auto const leases = [&](std::string_view seconds) {
+    return bench.platform.count(fmt::format("idle rt_1 {}", seconds));
+  };
+  config.bridges[0].lease = 3s;
+  auto const done = change_to(bench, config);
+  REQUIRE(done.has_value());
+  CHECK(done->bridges[0].change == Change::adjusted);
+  test::until(bench.loop, "it is renewed", [&] { return leases("3") >= 3; });
+  config.bridges[0].lease = 0s;
+  REQUIRE(change_to(bench, config).has_value());
+  test::until(bench.loop, "it has none", [&] { return leases("0") == 1; });
+  auto const renewed = leases("3");
+  auto const begun = Clock::now();
+  test::until(bench.loop, "one would be due", [&] { return Clock::now() - begun > 1500ms; });
+  CHECK(leases("3") == renewed);
+  check_works(bench, client);
+}
+
+TEST_CASE("reload: leases of bridges that come are renewed, and of those that go are not") {
+  auto config = daemon_config();
+  for (auto& bridge : config.bridges) bridge.lease = 3s;
+  DaemonBench bench(config, true);
+  join_main(bench);
+  config.bridges[0] = bridge_named("new");
+  config.bridges[0].lease = 3s;
+  REQUIRE(change_to(bench, config).has_value());
+  auto const renewed = bench.platform.count("idle rt_1 3");
+  check_works(bench, bench.join(bench.bridge_port(), "/"));
+  test::until(bench.loop, "the new one's is renewed",
+              [&] { return bench.platform.count("idle rt_2 3") >= 2; });
+  CHECK(bench.platform.count("idle rt_1 3") == renewed);
+}
+
+TEST_CASE("reload: a bridge that comes back knows nothing of the run that it had") {
+  auto config = daemon_config();
+  DaemonBench bench(config, true);
+  join_main(bench);
+  REQUIRE(bench.record->holdings().of("main").run == RunId{"run_1"});
+  auto without = config;
+  without.bridges.erase(without.bridges.begin());
+  REQUIRE(change_to(bench, without).has_value());
+  CHECK(bench.record->holdings().of("main").run.empty());
+  REQUIRE(change_to(bench, config).has_value());
+  CHECK(bench.daemon.find("main")->state() == BridgeState::cold);
+  check_works(bench, join_main(bench));
+  CHECK(bench.record->holdings().of("main").run == RunId{"run_2"});
+  CHECK(bench.record->holdings().of("main").port == bench.bridge_port());
+}
+
+TEST_CASE("reload: one that waits for its turn reads the configuration when it has come") {
+  DaemonBench bench;
+  bench.platform.hold("stop");
+  join_main(bench);
+  auto without_main = daemon_config();
+  without_main.bridges.erase(without_main.bridges.begin());
+  int done = 0;
+  bool read = false;
+  auto const count = [&done](std::exception_ptr, FailureOr<config::Diff> const&) { ++done; };
+  asio::co_spawn(bench.loop.io(), bench.daemon.change_to([without_main] { return without_main; }),
+                 count);
+  test::until(bench.loop, "it is stopped", [&] { return bench.platform.count("stop rt_1") == 1; });
+  asio::co_spawn(bench.loop.io(), bench.daemon.change_to([&] {
+    read = true;
+    return bench.daemon.config();
+  }),
+                 count);
+  test::settle(bench.loop);
+  CHECK_FALSE(read);
+  bench.platform.release("stop");
+  test::until(bench.loop, "both are done", [&] { return done == 2; });
+  CHECK(names(bench) == std::vector<std::string>{"spare"});
+}
+
+TEST_CASE("reload: a budget needs the books that the start could not open") {
+  DaemonBench bench;
+  auto next = daemon_config();
+  next.bridges[0].budget.time = 1h;
+  auto const done = change_to(bench, next);
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == "CONFIG_INVALID");
+  CHECK(done.error().message.starts_with("bridge main has a budget, "));
 }
