@@ -167,6 +167,7 @@ awaitable<void> Bridge::life() {
   quiet_calls_ = 0;
   for (;;) {
     upstream_ = std::move(*opened);
+    upstream_->gather(joined_ > 1);
     connected_since_ = std::chrono::system_clock::now();
     changed_.notify_all();  // let_go() may wait for something to close
     auto const why = co_await run_upstream();

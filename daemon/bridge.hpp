@@ -213,6 +213,7 @@ class Bridge final : private cdp::MuxOut {
   void fail(Failure failure);
   awaitable<void> renew_once();
   awaitable<std::string> leave(Duration drain, std::string_view why, config::OnExit then);
+  void set_joined(std::size_t count);
   [[nodiscard]] Failure stopping() const;
   [[nodiscard]] bool knows_browser() const { return mux_ && mux_->discovery().version().known(); }
 

@@ -41,7 +41,7 @@ class Bridge::Seat {
     if (who_ != ClientId{}) {
       bridge_.clients_.erase(who_);
       bridge_.mux_->leave(who_);
-      --bridge_.joined_;
+      bridge_.set_joined(bridge_.joined_ - 1);
       bridge_.look_at_windows();
     }
     std::erase(bridge_.line_, place_);
@@ -57,7 +57,7 @@ class Bridge::Seat {
   /// Becomes a client of the mux.
   ClientId take() {
     who_ = ClientId{++bridge_.last_client_};
-    ++bridge_.joined_;
+    bridge_.set_joined(bridge_.joined_ + 1);
     return who_;
   }
   [[nodiscard]] ClientId who() const { return who_; }
@@ -134,6 +134,12 @@ awaitable<FailureOr<>> Bridge::wait_for_turn(net::HttpExchange& exchange, std::u
               config::print_duration(config_.attach_timeout), line_.size() - 1));
   }
   co_return draining_ ? FailureOr<>(stopping()) : FailureOr<>{};
+}
+
+// What many send at once leaves for the runtime in one write; one alone need not wait for others.
+void Bridge::set_joined(std::size_t count) {
+  joined_ = count;
+  if (upstream_) upstream_->gather(joined_ > 1);
 }
 
 awaitable<FailureOr<>> Bridge::admit(net::HttpExchange& exchange) {

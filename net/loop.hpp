@@ -23,6 +23,7 @@ class Flushable {
   virtual ~Flushable();
   virtual void flush() = 0;
   void flush_soon();
+  void flush_early(bool early) { early_ = early; }
 
  private:
   friend Loop;

@@ -74,6 +74,13 @@ awaitable<Result<void>> connect_one(Tcp::socket& socket, Tcp::endpoint end, std:
   if (ec) co_return Error(ec, std::move(doing));
   error_code ignored;
   socket.set_option(Tcp::no_delay(true), ignored);
+  // Asio keeps the interest in writability that a connect takes, and then every wait for bytes is
+  // woken once for nothing. Registered anew, the socket has none.
+  auto const protocol = end.protocol();
+  auto const handle = socket.release(ignored);
+  error_code failed;
+  socket.assign(protocol, handle, failed);
+  if (failed) co_return Error(failed, std::move(doing));
   co_return Result<void>{};
 }
 

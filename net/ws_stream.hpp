@@ -67,6 +67,9 @@ class WsStream final : private Flushable {
   /// limit; nothing is queued then.
   [[nodiscard]] bool send(std::span<std::string_view const> pieces, WsOpcode kind = WsOpcode::text);
   [[nodiscard]] bool send(std::string_view text) { return send(std::span(&text, 1)); }
+  /// Whether others may have something for this stream in the same turn of the Loop: it is waited
+  /// for then, and all leaves in one write. A client's stream does, unless it is told.
+  void gather(bool others) { flush_early(!others); }
   /// Begins a text message of which `length` bytes will come by put_piece() and pad(), no more and
   /// no less; false as for send(). What else is sent meanwhile, pings too, follows it. Of servers
   /// only.

@@ -169,6 +169,30 @@ TEST_CASE("ws_stream: bytes behind the handshake are read first") {
   CHECK(bench.side.messages == Messages{"early", "ha", "late"});
 }
 
+TEST_CASE("ws_stream: what one sends leaves with its batch, unless others are waited for") {
+  Bench bench(WsRole::client);
+  auto& stream = bench.side.stream;
+  auto const send = [&](std::string_view text) {
+    Loop::Batch const batch(bench.loop);
+    CHECK(stream.send(text));
+  };
+  bench.run([&]() -> awaitable<void> {
+    co_await asio::post(bench.loop.executor(), no_throw);  // it runs
+    stream.gather(false);
+    send("one");
+    auto const first = stream.sent_bytes();
+    CHECK(first > 0);
+    stream.gather(true);
+    send("two");
+    send("three");
+    CHECK(stream.sent_bytes() == first);
+    auto const sent = [&] { return stream.sent_bytes() > first; };
+    co_await test::until(sent);
+    CHECK(stream.queued() == 0);
+    stream.abort();
+  });
+}
+
 TEST_CASE("ws_stream: a paused receiver makes the peer wait, and loses nothing") {
   Bench bench;
   bench.side.keep = false;
