@@ -409,10 +409,9 @@ TEST_CASE("reload: over the control socket, with what it took") {
 TEST_CASE("reload: who waits for a bridge that goes is told so, on either port") {
   DaemonBench bench;
   bench.platform.hold("start");
-  std::list<test::CdpClient> waiting;
   for (auto const& [port, path] :
        {std::pair(bench.bridge_port(), "/"), std::pair(bench.service_port(), "/b/main/")})
-    waiting.emplace_back(bench.loop).attach(port, path);
+    bench.clients.emplace_back(bench.loop).attach(port, path);
   test::until(bench.loop, "the start is asked for",
               [&] { return bench.platform.count("start rt_1") == 1; });
   auto next = daemon_config();
@@ -423,14 +422,13 @@ TEST_CASE("reload: who waits for a bridge that goes is told so, on either port")
   test::settle(bench.loop);
   bench.platform.release("start");
   test::until(bench.loop, "it is done", [&] { return done; });
-  for (auto& client : waiting) {
+  for (auto& client : bench.clients) {
     test::until(bench.loop, "it is answered", [&] { return client.status != 0; });
     CHECK(client.status == 503);
     CHECK(
         client.refused.body.starts_with("bctrl-bridge: [STOPPING] the configuration has changed"));
   }
   CHECK(bench.platform.count("stop rt_1") == 1);
-  for (auto& client : waiting) client.abort();
 }
 
 TEST_CASE("reload: another lease is given to a run that goes on, and is renewed as often") {
