@@ -22,7 +22,7 @@ async function reloadTimes(bench) {
     bench.config,
     every('limits: {clients: 7}'),
     `${every('limits: {clients: 7}')}  - {name: one-more, port: 0, upstream: "${bench.upstream.url}"}\n`,
-    every('lease: 3m'),
+    bench.config.replaceAll(bench.upstream.url, `${bench.upstream.url}?another`),
   ])
     times.push((await bench.reload(config)).ms);
   return times;
