@@ -39,20 +39,25 @@ class Walk {
       auto where = path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
       if constexpr (Section<Member>)
         compare(member, where);
-      else if (!same(*static_cast<Member const*>(left_[next_++]), member))
-        found_.push_back(std::move(where));
+      else
+        compare_one(*static_cast<Member const*>(left_[next_++]), member, std::move(where));
     });
   }
 
   template <class T>
-  static bool same(T const& left, T const& right) {
-    return left == right;
+  void compare_one(T const& left, T const& right, std::string where) {
+    if (left != right) found_.push_back(std::move(where));
   }
-  static bool same(std::optional<RuntimeRef> const& left, std::optional<RuntimeRef> const& right) {
-    return left && right ? differences(*left, *right).empty() : !left && !right;
+  // What a runtime is created with makes it no other runtime.
+  void compare_one(std::optional<RuntimeRef> const& left, std::optional<RuntimeRef> const& right,
+                   std::string where) {
+    auto const keys = left && right ? differences(*left, *right) : std::vector<std::string>();
+    if (left.has_value() == right.has_value() && keys.empty()) return;
+    if (keys == std::vector<std::string>{"config"}) where += ".config";
+    found_.push_back(std::move(where));
   }
   // They are compared one by one.
-  static bool same(std::vector<Bridge> const&, std::vector<Bridge> const&) { return true; }
+  void compare_one(std::vector<Bridge> const&, std::vector<Bridge> const&, std::string const&) {}
 
   std::vector<void const*> left_;
   std::size_t next_ = 0;

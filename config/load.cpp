@@ -56,9 +56,9 @@ class Loader {
     if (text) return parse(*text, path);
     file_is_usable_ = false;
     auto const missing = text.error().code == boost::system::errc::no_such_file_or_directory;
-    problems_.add(origin,
-                  text.error().text() +
-                      (missing ? "; create it, the one line \"version: 1\" is enough" : ""));
+    bool const advise = missing && !sources_.running;
+    problems_.add(origin, text.error().text() +
+                              (advise ? "; create it, the one line \"version: 1\" is enough" : ""));
   }
 
   // False: there is none, look further.

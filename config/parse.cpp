@@ -39,8 +39,10 @@ class Reader {
       : file_(file), env_(env), origins_(origins), problems_(problems) {}
 
   void root(Value const& node, Config& into) {
-    if (node.kind == Value::Kind::null) return;
-    if (node.kind == Value::Kind::map) check_version(node);
+    // An empty file may be one that is just being written.
+    bool const empty = node.kind == Value::Kind::null;
+    if (empty || node.kind == Value::Kind::map) check_version(node);
+    if (empty) return;
     read(node, "", into, Form::plain);
   }
 

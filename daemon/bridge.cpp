@@ -85,9 +85,11 @@ Bridge::~Bridge() = default;
 void Bridge::adjust(config::Bridge config, Duration lease) {
   bool const another_lease = config.lease != config_.lease;
   config_ = std::move(config);
-  if (another_lease && keeper_ && record_ != nullptr) {
-    keeper_->change_lease(std::chrono::ceil<std::chrono::milliseconds>(lease));
-    if (!keeper_->run().empty()) tasks_.spawn(config_.name + " lease", renew_once());
+  if (keeper_) {
+    auto const span = std::chrono::ceil<std::chrono::milliseconds>(lease);
+    keeper_->adjust(config_.runtime->create_config, record_ != nullptr ? span : 0ms);
+    if (another_lease && record_ != nullptr && !keeper_->run().empty())
+      tasks_.spawn(config_.name + " lease", renew_once());
   }
   if (!controller_.is_ours() && mux_) mux_->pause(parked());
   lifetime_.change(rules_of(config_));

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -49,6 +50,7 @@ class Remote {
                all["pid"].get<int>(), all["backend"]["description"].get<std::string>(),
                all["service"].get<std::string>());
     for (auto const& bridge : all["bridges"]) print_bridge(bridge);
+    (void)print_left(all);
     return exit_code::ok;
   }
 
@@ -84,16 +86,21 @@ class Remote {
   int reload() const {
     auto const answer = tell_daemon(env_, "/reload", "{}", kReload);
     if (!answer.error.empty()) return fail(answer.exit, answer.error);
-    if (json) return print(answer.body);
     auto const done = Json::parse(answer.body);
-    for (auto const& bridge : done["bridges"])
-      fmt::print("{}  {}  {}\n", bridge["name"].get<std::string>(),
-                 bridge["change"].get<std::string>(), joined(bridge["keys"]));
+    if (json) {
+      fmt::print("{}", answer.body);
+      return done["left"].empty() ? exit_code::ok : exit_code::unavailable;
+    }
+    for (auto const& bridge : done["bridges"]) {
+      auto const keys = joined(bridge["keys"]);
+      fmt::print("{}  {}{}{}\n", bridge["name"].get<std::string>(),
+                 bridge["change"].get<std::string>(), keys.empty() ? "" : "  ", keys);
+    }
     if (!done["keys"].empty()) fmt::print("changed: {}\n", joined(done["keys"]));
     if (!done["atNextStart"].empty())
       fmt::print("takes effect at the next start: {}\n", joined(done["atNextStart"]));
     if (done["bridges"].empty() && done["keys"].empty()) fmt::print("nothing to change\n");
-    return exit_code::ok;
+    return print_left(done);
   }
 
   int act(std::string_view verb) const {
@@ -106,6 +113,13 @@ class Remote {
 
  private:
   [[nodiscard]] std::string path() const { return "/bridges/" + net::percent_encode(name); }
+
+  /// Runtimes of bridges that are gone, and still have to be stopped.
+  static int print_left(Json const& answer) {
+    for (auto const& line : answer.value("left", Json::array()))
+      fmt::print("{}; it is tried again\n", line.get<std::string>());
+    return answer.value("left", Json::array()).empty() ? exit_code::ok : exit_code::unavailable;
+  }
 
   static std::string joined(Json const& words) {
     return fmt::format("{}", fmt::join(words.get<std::vector<std::string>>(), ", "));
@@ -147,6 +161,8 @@ class Configured {
   UsageVerb used;
 
   int serve_daemon() {
+    // A reload is asked for from other directories, and its errors are read there.
+    if (flags.config) flags.config = std::filesystem::absolute(*flags.config).string();
     return with_config(
         [this](config::Loaded const& loaded) { return bridge::serve(loaded, sources_); });
   }

@@ -140,7 +140,8 @@ std::string Control::status_json() {
                      {"description", backend.description},
                      {"baseUrl", backend.base_url}}},
                    {"service", daemon_.service_address()},
-                   {"bridges", std::move(bridges)}});
+                   {"bridges", std::move(bridges)},
+                   {"left", daemon_.left_running()}});
 }
 
 std::string Control::locator_json() {
@@ -199,8 +200,10 @@ awaitable<net::HttpReply> Control::reload() {
   for (auto const& bridge : done->bridges)
     bridges.push_back(
         {{"name", bridge.name}, {"change", to_text(bridge.change)}, {"keys", bridge.keys}});
-  co_return json_reply(
-      200, {{"bridges", std::move(bridges)}, {"keys", done->keys}, {"atNextStart", done->fixed}});
+  co_return json_reply(200, {{"bridges", std::move(bridges)},
+                             {"keys", done->keys},
+                             {"atNextStart", done->fixed},
+                             {"left", daemon_.left_running()}});
 }
 
 awaitable<FailureOr<>> Control::tell(Bridge& bridge, std::string_view verb, Json const& body) {

@@ -90,7 +90,8 @@ Result<void> Daemon::listen_loopback(net::HttpServer& server, std::uint16_t port
   auto const explain = [&](Error error) {
     error.doing = fmt::format("{}: {}", what, error.doing);
     auto const owner = error.code == asio::error::address_in_use ? port_owner(port) : std::string();
-    if (!owner.empty()) error.doing += fmt::format(" (taken by {})", owner);
+    bool const ours = owner.ends_with(fmt::format("(pid {})", ::getpid()));
+    if (!owner.empty()) error.doing += fmt::format(" (taken by {})", ours ? "this daemon" : owner);
     return error;
   };
   for (int tries = 1;; ++tries) {
@@ -223,8 +224,8 @@ awaitable<std::vector<std::string>> Daemon::shut_down() {
   auto line = lines.begin();
   for (auto const& slot : slots_)
     leaving.spawn("shut down " + slot->name(), shut_down_one(*slot, drain(), *line++));
-  for (auto const& slot : left_)
-    leaving.spawn("stop what is left of " + slot->name(), stop_once_more(*slot, *line++));
+  for (auto const& left : left_)
+    leaving.spawn("stop what is left of " + left.slot->name(), stop_once_more(*left.slot, *line++));
   co_await leaving.join();
   tasks_.stop();
   co_await tasks_.join();
@@ -232,6 +233,12 @@ awaitable<std::vector<std::string>> Daemon::shut_down() {
   co_await control_server_.stop();
   if (record_ != nullptr) co_await record_->finish();
   co_return lines;
+}
+
+std::vector<std::string> Daemon::left_running() const {
+  std::vector<std::string> out;
+  for (auto const& left : left_) out.push_back(left.line);
+  return out;
 }
 
 awaitable<void> Daemon::stop_once_more(Slot& slot, std::string& line) {
@@ -242,11 +249,13 @@ awaitable<void> Daemon::stop_once_more(Slot& slot, std::string& line) {
 std::string Daemon::may_still_run() const {
   if (backend_.kind == "local") return "; the browsers of the local backend end with it";
   std::string out;
-  for (auto const* slots : {&slots_, &left_})
-    for (auto const& slot : *slots)
-      if (slot->bridge.may_still_run())
-        out += fmt::format("; runtime {} of bridge {} may still run",
-                           slot->bridge.status().runtime.value, slot->name());
+  auto const add = [&out](Slot const& slot) {
+    if (slot.bridge.may_still_run())
+      out += fmt::format("; runtime {} of bridge {} may still run",
+                         slot.bridge.status().runtime.value, slot.name());
+  };
+  for (auto const& slot : slots_) add(*slot);
+  for (auto const& left : left_) add(*left.slot);
   return out;
 }
 

@@ -62,6 +62,8 @@ class Daemon {
   /// holds; with `dry_run` only says which.
   awaitable<FailureOr<std::vector<Reaped>>> reap(bool dry_run);
 
+  /// "main: runtime rt_1 MAY STILL RUN: ...": of bridges that were taken away, and is tried again.
+  [[nodiscard]] std::vector<std::string> left_running() const;
   /// "; runtime rt_1 of bridge main may still run": what an end without patience leaves, empty when
   /// that is nothing.
   [[nodiscard]] std::string may_still_run() const;
@@ -70,6 +72,8 @@ class Daemon {
   [[nodiscard]] std::shared_ptr<Bridge> find(std::string_view name);
   [[nodiscard]] std::shared_ptr<Endpoint> endpoint(std::string_view name);
   [[nodiscard]] bool draining() const { return draining_; }
+  /// Ports of bridges that are listened on, or were and still have clients.
+  [[nodiscard]] std::size_t servers() const;
   [[nodiscard]] BackendInfo const& backend() const { return backend_; }
   [[nodiscard]] std::string service_address() const;
   /// The content of the locator file.
@@ -124,6 +128,7 @@ class Daemon {
   awaitable<void> take_away(Slots leaving);
   static awaitable<void> take_away_one(Slot& slot, std::string& line);
   awaitable<void> stop_left(std::shared_ptr<Slot> slot);
+  awaitable<void> drop_old_servers();
   awaitable<void> forget_leases(config::Diff const& diff);
   std::string bind_late(std::vector<Coming>& coming, Slots const& leaving);
   void rearrange(config::Config next, config::Diff const& diff, std::vector<Coming> coming);
@@ -143,7 +148,11 @@ class Daemon {
   CrashRecord* record_;
   bool leased_;  // runtimes live on when this process is gone
   Slots slots_;  // in the order of the configuration
-  Slots left_;   // taken away, and their runtimes are still to be stopped
+  struct Left {
+    std::shared_ptr<Slot> slot;
+    std::string line;
+  };
+  std::vector<Left> left_;  // taken away, and their runtimes are still to be stopped
   std::optional<Caretaker> caretaker_;
   Service service_;
   net::HttpServer service_server_;

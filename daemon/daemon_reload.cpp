@@ -67,6 +67,7 @@ awaitable<FailureOr<config::Diff>> Daemon::change_to(
     changed_.notify_all();
   });
 
+  co_await drop_old_servers();
   auto const diff = config::diff(config_, next);
   next.backend = config_.backend;
   next.api = config_.api;
@@ -165,6 +166,7 @@ std::string Daemon::bind_late(std::vector<Coming>& coming, Slots const& leaving)
 
 void Daemon::rearrange(config::Config next, config::Diff const& diff, std::vector<Coming> coming) {
   Slots now;
+  Slots moved;
   std::vector<config::Bridge> bridges;
   for (auto const& config : next.bridges) {
     auto const one = std::find_if(coming.begin(), coming.end(),
@@ -180,6 +182,7 @@ void Daemon::rearrange(config::Config next, config::Diff const& diff, std::vecto
         bridges.back().port = slot->bridge.config().port;  // to be tried again by the next reload
       if (slot->server) slot->before.push_back(std::move(slot->server));
       slot->server = std::move(one->server);
+      if (!fresh) moved.push_back(slot);
     }
     if (fresh) {
       remember(*slot);
@@ -197,15 +200,18 @@ void Daemon::rearrange(config::Config next, config::Diff const& diff, std::vecto
   for (auto const& slot : slots_) {
     auto const* const change = change_of(diff, slot->name());
     if (change == nullptr) continue;
-    bool const fresh = change->change != Change::adjusted;
-    if (fresh && caretaker_) caretaker_->keep(slot->bridge);
-    if (fresh) {
-      open(slot);
-    } else if (has_key(*change, "port")) {
-      note_address(*slot);
-      slot->server->start();
+    if (change->change == Change::adjusted) {
+      if (has_key(*change, "start")) boot_if_wanted(slot);
+      continue;
     }
-    if (!fresh && has_key(*change, "start")) boot_if_wanted(slot);
+    if (caretaker_) caretaker_->keep(slot->bridge);
+    open(slot);
+  }
+  for (auto const& slot : moved) {
+    note_address(*slot);
+    slot->server->start();
+    log::write(LogLevel::info,
+               fmt::format("bridge {} is at http://127.0.0.1:{} now", slot->name(), slot->port()));
   }
 }
 
@@ -229,10 +235,9 @@ awaitable<void> Daemon::take_away(Slots leaving) {
     ending.spawn("take away " + leaving[i]->name(), take_away_one(*leaving[i], lines[i]));
   co_await ending.join();
   for (std::size_t i = 0; i < leaving.size(); ++i) {
-    bool const may_run = leaving[i]->bridge.may_still_run();
-    log::write(may_run ? LogLevel::error : LogLevel::info, lines[i]);
-    if (!may_run) continue;
-    left_.push_back(leaving[i]);
+    if (!leaving[i]->bridge.may_still_run()) continue;
+    log::write(LogLevel::error, lines[i]);
+    left_.push_back({leaving[i], lines[i]});
     left_tasks_.spawn("stop what is left of " + leaving[i]->name(), stop_left(leaving[i]));
   }
 }
@@ -256,10 +261,28 @@ awaitable<void> Daemon::stop_left(std::shared_ptr<Slot> slot) {
     if (!co_await net::sleep_for(pauses.next())) co_return;
     if (is_used()) break;
     auto const said = co_await slot->bridge.stop_again();
-    log::write(slot->bridge.may_still_run() ? LogLevel::error : LogLevel::info,
-               fmt::format("{}: {}", slot->name(), said));
+    auto const left =
+        std::find_if(left_.begin(), left_.end(), [&](Left const& one) { return one.slot == slot; });
+    left->line = fmt::format("{}: {}", slot->name(), said);
+    log::write(slot->bridge.may_still_run() ? LogLevel::error : LogLevel::info, left->line);
   }
-  std::erase(left_, slot);
+  std::erase_if(left_, [&](Left const& one) { return one.slot == slot; });
+}
+
+std::size_t Daemon::servers() const {
+  std::size_t out = 0;
+  for (auto const& slot : slots_) out += 1 + slot->before.size();
+  return out;
+}
+
+// Of other ports, whose clients have left.
+awaitable<void> Daemon::drop_old_servers() {
+  for (auto const& slot : slots_) {
+    auto& servers = slot->before;
+    for (auto const& server : servers)
+      if (server->connections() == 0) co_await server->stop();
+    std::erase_if(servers, [](auto const& server) { return server->connections() == 0; });
+  }
 }
 
 }  // namespace bridge

@@ -37,11 +37,13 @@ Keeper::Keeper(api::Platform& platform, config::RuntimeRef ref, std::string brid
 
 void Keeper::keep_record(CrashRecord& record, std::chrono::milliseconds lease) {
   record_ = &record;
-  change_lease(lease);
+  adjust(ref_.create_config, lease);
 }
 
-void Keeper::change_lease(std::chrono::milliseconds lease) {
-  if (!has_idle_time(ref_.create_config)) lease_ = std::chrono::ceil<std::chrono::seconds>(lease);
+void Keeper::adjust(std::string create_config, std::chrono::milliseconds lease) {
+  ref_.create_config = std::move(create_config);
+  lease_ = has_idle_time(ref_.create_config) ? std::chrono::seconds(0)
+                                             : std::chrono::ceil<std::chrono::seconds>(lease);
 }
 
 void Keeper::inherit(Holding const& left, bool lately) {

@@ -23,8 +23,9 @@ class Keeper {
   /// owner's tag. A runtime with that tag ends by itself when nobody has renewed its lease for
   /// `lease` (0: it does not), unless the configuration gives it an idle time of its own.
   void keep_record(CrashRecord& record, std::chrono::milliseconds lease);
-  /// Another lease from the next renewal on, of which one is due if there is a run.
-  void change_lease(std::chrono::milliseconds lease);
+  /// Another lease from the next renewal on, of which one is due if there is a run; and what the
+  /// runtime is created with, should it be.
+  void adjust(std::string create_config, std::chrono::milliseconds lease);
   /// Takes what a daemon before us, which was killed, has left behind. `lately`: a start that it
   /// has asked for may still be on its way, although the runtime is not active yet.
   void inherit(Holding const& left, bool lately);

@@ -105,6 +105,7 @@ class Server {
   std::optional<Locator> locator_;
   /// Of bridges that have theirs without a word in the configuration.
   std::map<std::string, std::uint16_t> chosen_ports_;
+  std::string file_;  // read last
   Terminal terminal_;
   int exit_ = exit_code::ok;
 };
@@ -245,6 +246,7 @@ int Server::run() {
   if (!locator) return fail(exit_code::failure, locator.error().text(), "");
   locator_.emplace(std::move(*locator));
   note_chosen_ports(loaded_, config_);
+  file_ = loaded_.file;
   daemon.reload_by([this, &daemon] { return reload(daemon); });
 
   asio::signal_set signals(loop_.io());
@@ -309,11 +311,15 @@ void Server::note_chosen_ports(config::Loaded const& loaded, config::Config cons
 
 awaitable<FailureOr<config::Diff>> Server::reload(Daemon& daemon) {
   notifier_.reloading();
+  log::write(LogLevel::info, "reloads");
   auto done = co_await read_and_change(daemon);
   if (done) {
     for (auto const& key : done->fixed)
       log::write(LogLevel::warn, fmt::format("{} takes effect at the next start", key));
-    log::write(LogLevel::info, done->empty() ? "reloaded: nothing has changed" : "reloaded");
+    auto const from = file_.empty() ? "the defaults" : file_;
+    for (auto const& key : done->keys) log::write(LogLevel::info, fmt::format("{} changed", key));
+    log::write(LogLevel::info, fmt::format("reloaded from {}{}", from,
+                                           done->empty() ? ": nothing has changed" : ""));
   } else {
     log::write(LogLevel::error, fmt::format("{}. {}", done.error().text(), done.error().way_out()));
   }
@@ -329,8 +335,8 @@ FailureOr<config::Loaded> Server::read_again(Daemon const& daemon) const {
   auto loaded = config::load_config(sources);
   if (!loaded) return Failure("CONFIG_INVALID", loaded.error().text());
   // Without it there would be the defaults, and every bridge would be taken away.
-  if (!loaded_.file.empty() && loaded->file != loaded_.file)
-    return Failure("CONFIG_INVALID", fmt::format("{} is not there any more", loaded_.file));
+  if (!file_.empty() && loaded->file != file_)
+    return Failure("CONFIG_INVALID", fmt::format("{} is not there any more", file_));
   return std::move(*loaded);
 }
 
@@ -348,6 +354,7 @@ awaitable<FailureOr<config::Diff>> Server::read_and_change(Daemon& daemon) {
   auto const& logging = daemon.config().logging;
   log::setup(logging.level, logging.format);
   note_chosen_ports(read, daemon.config());
+  file_ = read.file;
   if (auto const written = locator_->rewrite(daemon.locator_json()); !written)
     log::write(LogLevel::warn, written.error().text());
   co_return done;

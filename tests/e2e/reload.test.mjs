@@ -42,6 +42,7 @@ test('a reload takes bridges away, brings others and changes rules; who is not c
     ],
     keys: [],
     atNextStart: [],
+    left: [],
   });
   for (const { closed } of [old, moved]) {
     const { code, reason } = await closed;
@@ -139,7 +140,7 @@ test('when its terminal goes the daemon ends, and its runtimes with it', async (
   const { pid } = await eventually(status, { within: 60_000 });
   assert.equal((await sandbox.cli(['up', 'main'])).code, 0);
   process.kill(pid, 'SIGHUP'); // with the terminal there it is a reload
-  await eventually(() => assert.match(script.stdout, /reloaded: nothing has changed/));
+  await eventually(() => assert.match(script.stdout, /reloaded from \S+config\.yaml: nothing has changed/));
   assert.equal((await status()).draining, false);
   assert.notDeepEqual(sandbox.browsers(), []);
   script.kill('SIGKILL');

@@ -139,6 +139,10 @@ TEST_CASE("diff: a runtime's parts are one key, and an upstream is compared as i
   auto wanted = running;
   wanted.bridges[0].runtime->space = "sp_2";
   CHECK(diff(running, wanted).bridges[0].keys == Keys{"runtime"});
+  wanted = running;
+  wanted.bridges[0].runtime->create_config = R"({"profile":true})";
+  CHECK(diff(running, wanted).bridges[0].keys == Keys{"runtime.config"});
+  CHECK(diff(running, wanted).bridges[0].change == Change::adjusted);
 
   running.bridges[0].upstream = bridge::Secret("wss://host.example/secret-a");
   wanted = running;

@@ -232,8 +232,19 @@ TEST_CASE("load: a named file that is missing is an error, also beside another o
   CHECK(setup.errors() == "environment BCTRL_BRIDGE_CONFIG: read " + (setup.dir / "gone.yaml") +
                               ": No such file or directory; create it, the one line \"version: 1\" "
                               "is enough");
+  setup.running.emplace();  // where it was there before, that line would be the wrong advice
+  CHECK(setup.errors().ends_with("gone.yaml: No such file or directory"));
   setup.flags.config = setup.dir.path();
   CHECK(setup.errors() == "--config: read " + setup.dir.path() + ": Is a directory");
+}
+
+TEST_CASE("load: an empty file says nothing, not even that the defaults are wanted") {
+  Setup const setup;
+  for (auto const* text : {"", "\n\n", "# a comment\n", "null\n", "~\n"}) {
+    CAPTURE(text);
+    setup.dir.write("etc.yaml", text);
+    CHECK(setup.errors().ends_with("version is missing; write \"version: 1\" at the top"));
+  }
 }
 
 TEST_CASE("load: a file past one mebibyte is refused") {

@@ -149,6 +149,36 @@ TEST_CASE("reload: clients stay when their bridge moves to another port") {
   check_works(bench, client);
 }
 
+TEST_CASE("reload: a port that was left is given up with its last client") {
+  DaemonBench bench;
+  auto& client = join_main(bench);
+  auto next = daemon_config();
+  for (int round = 0; round < 5; ++round) {
+    next.bridges[0].port = free_port(bench.loop);
+    REQUIRE(change_to(bench, next).has_value());
+  }
+  CHECK(bench.daemon.servers() <= 4);  // two bridges, the first port with its client, and the last
+  client.abort();
+  test::until(bench.loop, "it has left",
+              [&] { return bench.daemon.find("main")->status().clients == 0; });
+  REQUIRE(change_to(bench, next).has_value());
+  CHECK(bench.daemon.servers() == 2);
+}
+
+TEST_CASE("reload: what a runtime is created with is for the one that is created next") {
+  DaemonBench bench;
+  auto& client = join_main(bench);
+  auto next = daemon_config();
+  next.bridges[0].runtime->create_config = R"({"profile":true})";
+  REQUIRE(change_to(bench, next).has_value());
+  check_works(bench, client);
+  CHECK(bench.control("POST", "/bridges/main/stop").status == 200);
+  bench.platform.delete_all();
+  check_works(bench, join_main(bench));
+  REQUIRE(bench.platform.created.size() == 2);
+  CHECK(bench.platform.created[1].config_json == R"({"profile":true})");
+}
+
 TEST_CASE("reload: two bridges may swap their ports, and a new one take a third's") {
   DaemonBench bench;
   auto& client = join_main(bench);
@@ -227,9 +257,13 @@ TEST_CASE("reload: a runtime that cannot be stopped when its bridge goes is trie
   next.bridges.erase(next.bridges.begin());
   REQUIRE(change_to(bench, next).has_value());
   CHECK(log.contains("main: runtime rt_1 MAY STILL RUN: [API_UNREACHABLE]"));
+  auto const left = bench.control_json("GET", "/status").at("left");
+  REQUIRE(left.size() == 1);
+  CHECK(left[0].get<std::string>().starts_with("main: runtime rt_1 MAY STILL RUN: "));
   SUBCASE("until it is done") {
     test::until(bench.loop, "it is stopped",
                 [&] { return log.contains("main: runtime rt_1 stopped"); });
+    CHECK(bench.daemon.left_running().empty());
     CHECK(test::finish(bench.loop, bench.daemon.shut_down()) ==
           std::vector<std::string>{"spare: nothing to stop"});
   }
