@@ -75,7 +75,7 @@ test('a configuration that is wrong changes nothing, and is explained where it i
   assert.deepEqual([code, stdout], [3, '']);
   assert.ok(stderr.includes(`${path}:7:`), stderr);
   assert.ok(stderr.includes(`${path}:8:`), stderr);
-  assert.match(stderr, /bctrl-bridge config check/);
+  assert.match(stderr, /then `bctrl-bridge reload`/);
   assert.deepEqual((await daemon.status()).bridges.map(({ name }) => name), ['main']);
   assert.match((await cdp.send('Browser.getVersion')).product, /^Chrome\//);
 
