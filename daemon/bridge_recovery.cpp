@@ -47,7 +47,10 @@ awaitable<bool> Bridge::recover() {
       enter(BridgeState::cold, "the run that a killed daemon has left is over");
       co_return false;
     }
-    if (left.error().code != "API_UNREACHABLE" || draining_) {
+    // A run without an address is being ended, as the killed daemon has asked, or is not there yet.
+    bool const passes =
+        left.error().code == "API_UNREACHABLE" || left.error().code == "UPSTREAM_REFUSED";
+    if (!passes || draining_) {
       recovering_ = false;
       fail(draining_ ? stopping() : left.error());
       co_return false;

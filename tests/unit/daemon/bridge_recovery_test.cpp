@@ -103,6 +103,28 @@ TEST_CASE("bridge: it waits for the platform before it gives up a run that may b
   CHECK(bench.platform.count("get rt_1") == 4);
 }
 
+TEST_CASE("bridge: a run that was being ended when the daemon was killed is followed to its end") {
+  Left left;
+  left.note_run("run_1");
+  Bench bench(test::bridge_config(), test::quick());
+  keep_record(bench, left);
+  auto const runtime = bench.platform.add_runtime("main");
+  bench.platform.open_run(runtime);
+  bench.platform.connect_url.clear();
+  bench.bridge.begin_recovery();
+  bench.until("it looks again", [&] { return bench.platform.count("get rt_1") >= 3; });
+  CHECK(bench.bridge.state() == BridgeState::waking);
+  SUBCASE("it ends") {
+    bench.platform.end_run(runtime);
+    bench.until_state(BridgeState::cold);
+    CHECK(bench.bridge.status().run.empty());
+  }
+  SUBCASE("it has an address after all") {
+    bench.platform.connect_url = bench.upstream.url();
+    bench.until_state(BridgeState::live);
+  }
+}
+
 TEST_CASE("bridge: told to stop while it waits for the platform, it stops what was left") {
   Left left;
   left.note_run("run_1");
