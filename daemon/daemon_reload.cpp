@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/backoff.hpp"
@@ -277,12 +278,15 @@ std::size_t Daemon::servers() const {
 
 // Of other ports, whose clients have left.
 awaitable<void> Daemon::drop_old_servers() {
+  std::vector<std::unique_ptr<net::HttpServer>> old;
   for (auto const& slot : slots_) {
-    auto& servers = slot->before;
-    for (auto const& server : servers)
-      if (server->connections() == 0) co_await server->stop();
-    std::erase_if(servers, [](auto const& server) { return server->connections() == 0; });
+    auto const unused =
+        std::stable_partition(slot->before.begin(), slot->before.end(),
+                              [](auto const& server) { return server->connections() > 0; });
+    std::move(unused, slot->before.end(), std::back_inserter(old));
+    slot->before.erase(unused, slot->before.end());
   }
+  for (auto const& server : old) co_await server->stop();
 }
 
 }  // namespace bridge
