@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 
 /** "bridge::cdp::read_command" of "/x/cdp/envelope.cpp:bridge::cdp::read_command(std::string_view, int)'2 [/x/bctrl-bridge]". */
-export function nameOf(text) {
+function nameOf(text) {
   const name = text.replace(/ \[[^\]]*\]$/, '').replace(/^[^:]*:(?!:)/, '').replace(/'\d+$/, '');
   let [out, depth] = ['', 0];
   for (const c of name) {

@@ -35,7 +35,8 @@ export async function fairness(bench, { repetitions }) {
     title: 'Fairness',
     text: [
       `p99 round trip, µs, of a client with one command of 200 B at a time, alone and beside a heavy one: median of ${repetitions}. ` +
-        'Straight, both share nothing but the upstream and the machine. Through the bridge they share its connection, on which a frame of 50 MB is before everybody, and a core of the few there are.',
+        'Straight, both share nothing but the upstream and the machine. Through the bridge they share its connection, on which a frame ' +
+        'of 50 MB is before everybody, and a core of the few there are.',
       table(['beside', 'way', 'alone', 'beside it', 'ratio (range)'], rows),
     ],
   };
